@@ -1,0 +1,1 @@
+"""Presets: one commented TOML file each, read by `reelprior.pipeline.presets`."""

@@ -1,0 +1,296 @@
+"""What an output is coded as: its suffix, what the user asked for and the source decide on one encoding.
+
+Pure decisions and tables; whether this build of FFmpeg can really do it is tried by the writers before any
+work.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import av
+from av.codec import Codec
+
+from reelprior.io.chunks import ffv1_options
+from reelprior.io.errors import OutputError
+from reelprior.io.layout import Layout, layout_of
+
+__all__ = [
+    "Coding",
+    "VideoEncoding",
+    "choose_pix_fmt",
+    "codec_names",
+    "image_format",
+    "numbered",
+    "target_kind",
+    "video_encoding",
+]
+
+TargetKind = Literal["video", "folder", "pattern", "image"]
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How the user wants the output coded. ``None`` means the default for the suffix of the output.
+
+    Attributes
+    ----------
+    codec
+        "ffv1", "h264", "h265" ("hevc"), "av1" or "prores" for videos; "png" or "tiff" for a folder of
+        pictures.
+    pix_fmt
+        FFmpeg's name of a pixel format. By default the depth and the chroma of the source are kept.
+    options
+        Private options of the encoder, over the defaults: ``{"crf": "18", "preset": "slower"}``.
+    """
+
+    codec: str | None = None
+    pix_fmt: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VideoEncoding:
+    """One way to code a video, decided."""
+
+    container: str
+    codec: str
+    encoder: str
+    pix_fmt: str
+    options: Mapping[str, str]
+    limited_range: bool
+
+
+@dataclass(frozen=True)
+class _Codec:
+    encoder: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    even: bool = False  # width and height must be multiples of the chroma subsampling
+    limited_range: bool = False  # the bitstream cannot say "full range"
+
+
+# Quality: nothing visible is lost. Who wants smaller files says so (`crf`).
+_CODECS = {
+    "ffv1": _Codec("ffv1"),
+    "h264": _Codec("libx264", {"crf": "14", "preset": "slow"}, even=True),
+    # x265 writes to stderr past every log callback, unless told so in its own parameters.
+    "h265": _Codec("libx265", {"crf": "16", "preset": "medium", "x265-params": "log-level=error"}, even=True),
+    "av1": _Codec("libsvtav1", {"crf": "18", "preset": "5"}),
+    "prores": _Codec("prores_ks", limited_range=True),
+}
+_ALIASES = {"hevc": "h265", "avc": "h264", "x264": "h264", "x265": "h265"} | {
+    codec.encoder: name for name, codec in _CODECS.items()
+}
+
+# suffix: FFmpeg's muxer, default codec
+_CONTAINERS = {
+    ".mkv": ("matroska", "ffv1"),
+    ".mp4": ("mp4", "h264"),
+    ".m4v": ("mp4", "h264"),
+    ".mov": ("mov", "prores"),
+    ".webm": ("webm", "av1"),
+}
+# suffix: deepest samples it holds
+_IMAGE_BITS = {".png": 16, ".tif": 16, ".tiff": 16, ".jpg": 8, ".jpeg": 8, ".bmp": 8, ".webp": 8}
+_CODEC_OF_SUFFIX = {".tif": "tiff", ".jpg": "jpeg"}
+_FOLDER_SUFFIXES = {"png": ".png", "tiff": ".tiff", "tif": ".tif"}
+
+_PRESETS = [
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+]
+_PATTERN = re.compile(r"%(?:0\d+)?d")
+
+
+def codec_names() -> tuple[str, ...]:
+    """The names of video codecs that users type."""
+    return tuple(_CODECS)
+
+
+def target_kind(path: str | Path) -> TargetKind:
+    """What a path stands for: a video file, a picture, a pattern or, without a suffix, a folder of pictures.
+
+    Raises
+    ------
+    OutputError
+        For a suffix that is none of a known video or picture format.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix in _CONTAINERS:
+        return "video"
+    if suffix in _IMAGE_BITS:
+        return "pattern" if _PATTERN.search(path.name) else "image"
+    if not suffix or path.is_dir():
+        return "folder"
+    known = ", ".join([*_CONTAINERS, *_IMAGE_BITS])
+    raise OutputError(
+        f"{path}: unknown kind of output {suffix!r}: use one of {known}, or no suffix for a folder"
+    )
+
+
+def numbered(path: Path, index: int) -> Path:
+    """The picture of frame ``index`` by a pattern: ``still_%04d.png`` -> ``still_0012.png``."""
+    return path.with_name(_PATTERN.sub(lambda number: number.group() % index, path.name))
+
+
+def image_format(path: str | Path, coding: Coding, *, source_pix_fmt: str) -> tuple[str, str]:
+    """Suffix and pixel format ("gray", "gray16le", "rgb24" or "rgb48le") of the pictures of an output.
+
+    Raises
+    ------
+    OutputError
+        For a codec or a pixel format that pictures do not have.
+    """
+    suffix = Path(path).suffix.lower()
+    if target_kind(path) == "folder":
+        codec = coding.codec or "png"
+        if codec not in _FOLDER_SUFFIXES:
+            raise OutputError(
+                f"{path}: a folder holds pictures, not {codec!r}: use png or tiff, or name a video file"
+            )
+        suffix = _FOLDER_SUFFIXES[codec]
+    elif coding.codec not in (None, suffix[1:], _CODEC_OF_SUFFIX.get(suffix)):
+        raise OutputError(f"{path}: codec {coding.codec!r} does not go with {suffix}: leave out the codec")
+    if coding.options:
+        raise OutputError(f"{path}: pictures have no encoder options: leave out {', '.join(coding.options)}")
+    supported = [
+        name for name in ("gray", "gray16le", "rgb24", "rgb48le") if _bits(name) <= _IMAGE_BITS[suffix]
+    ]
+    if coding.pix_fmt is not None:
+        if coding.pix_fmt not in supported:
+            raise OutputError(
+                f"{path}: {suffix} pictures are not written as {coding.pix_fmt!r}: use {', '.join(supported)}"
+            )
+        return suffix, coding.pix_fmt
+    grey = layout_of(source_pix_fmt).kind == "grey"
+    deep = min(_bits(source_pix_fmt), _IMAGE_BITS[suffix]) > 8
+    return suffix, {(True, False): "gray", (True, True): "gray16le", (False, False): "rgb24"}.get(
+        (grey, deep), "rgb48le"
+    )
+
+
+def video_encoding(
+    path: str | Path, coding: Coding, *, source_pix_fmt: str, width: int, height: int
+) -> VideoEncoding:
+    """Decide how a video file is coded.
+
+    Parameters
+    ----------
+    path
+        The output; its suffix chooses the container.
+    source_pix_fmt
+        What the source is stored as; the default keeps its depth and chroma, or the nearest that is no worse.
+    width, height
+        Of the frames to be written.
+
+    Raises
+    ------
+    OutputError
+        For an unknown codec, an unsupported pixel format, or an unknown preset of x264 and x265.
+    """
+    container, default = _CONTAINERS[Path(path).suffix.lower()]
+    name = coding.codec or default
+    name = _ALIASES.get(name, name)
+    if name not in _CODECS:
+        raise OutputError(f"{path}: unknown codec {coding.codec!r}: use one of {', '.join(_CODECS)}")
+    codec = _CODECS[name]
+    supported = _supported(codec.encoder, path)
+    if codec.even:
+        supported = [pix_fmt for pix_fmt in supported if _fits(layout_of(pix_fmt), width, height)]
+    if coding.pix_fmt is None:
+        chosen = choose_pix_fmt(source_pix_fmt, supported)
+        if chosen is None:
+            raise OutputError(
+                f"{path}: {name} cannot keep the depth and chroma of {source_pix_fmt} at {width}x{height}: "
+                f"state one of {', '.join(supported)}, or use ffv1 in .mkv"
+            )
+    else:
+        chosen = coding.pix_fmt.replace("yuvj", "yuv")
+        if chosen not in supported:
+            raise OutputError(
+                f"{path}: {name} has no pixel format {coding.pix_fmt!r} at {width}x{height}: "
+                f"use one of {', '.join(supported)}"
+            )
+    return VideoEncoding(
+        container=container,
+        codec=name,
+        encoder=codec.encoder,
+        pix_fmt=chosen,
+        options=_options(path, codec, coding, width=width, height=height, pix_fmt=chosen),
+        limited_range=codec.limited_range,
+    )
+
+
+def choose_pix_fmt(source: str, supported: Iterable[str]) -> str | None:
+    """The format among ``supported`` that is nearest to ``source`` and holds all of it, or ``None``.
+
+    No worse means: as many bits (16 at most: our frames have no more), chroma sampled as densely, grey in
+    anything, R'G'B' as R'G'B' or, with two more bits, as YUV 4:4:4, which is enough for every code to come
+    back.
+    """
+    wanted = layout_of(source)
+    bits = min(wanted.bits, 16)
+
+    def excess(candidate: str) -> tuple[int, int, int] | None:
+        layout = layout_of(candidate)
+        same_kind = layout.kind == wanted.kind
+        if (layout.kind == "grey" and not same_kind) or (layout.kind == "rgb" and wanted.kind == "yuv"):
+            return None
+        needed = bits + 2 if wanted.kind == "rgb" and not same_kind else bits
+        dense_enough = wanted.kind == "grey" or (
+            layout.horizontal <= wanted.horizontal and layout.vertical <= wanted.vertical
+        )
+        if layout.bits < needed or not dense_enough:
+            return None
+        samples = 64 // (layout.horizontal * layout.vertical)  # of chroma: fewer is nearer
+        return (0 if same_kind else 1, layout.bits, samples)
+
+    ranked = [(score, name) for name in supported if (score := excess(name)) is not None]
+    return min(ranked, key=lambda entry: entry[0])[1] if ranked else None
+
+
+def _supported(encoder: str, path: str | Path) -> list[str]:
+    """Pixel formats of an encoder that frames are written as: planar or plain R'G'B', no alpha, no floats."""
+    try:
+        formats = Codec(encoder, "w").video_formats or []
+    except av.FFmpegError as error:
+        raise OutputError(
+            f"{path}: this build of FFmpeg has no encoder {encoder}: choose another codec"
+        ) from error
+    names = [video_format.name for video_format in formats]
+    return [name for name in names if re.fullmatch(r"yuv4\d\dp(\d+le)?|gray(\d+le)?|gbrp(\d+le)?|bgr0", name)]
+
+
+def _fits(layout: Layout, width: int, height: int) -> bool:
+    return width % layout.horizontal == 0 and height % layout.vertical == 0
+
+
+def _bits(pix_fmt: str) -> int:
+    return layout_of(pix_fmt).bits
+
+
+def _options(
+    path: str | Path, codec: _Codec, coding: Coding, *, width: int, height: int, pix_fmt: str
+) -> Mapping[str, str]:
+    defaults = ffv1_options(width, height, pix_fmt) if codec.encoder == "ffv1" else codec.options
+    options = {**defaults, **coding.options}
+    if "x265-params" in coding.options:
+        options["x265-params"] = f"{defaults['x265-params']}:{coding.options['x265-params']}"
+    preset = options.get("preset", "medium")
+    # x264 would print its own complaint; SVT-AV1 counts its presets.
+    if codec.encoder in ("libx264", "libx265") and preset not in _PRESETS:
+        raise OutputError(
+            f"{path}: unknown preset {preset!r} of {codec.encoder}: use one of {', '.join(_PRESETS)}"
+        )
+    return options

@@ -1,0 +1,108 @@
+"""Opening and decoding video files: the one boundary where FFmpeg's errors become ours.
+
+Everything that reads a video (probe, scan, reader) decodes through here, so that all of them see the same
+frames: packets that cannot be decoded are skipped, and a file that breaks off ends there.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from reelprior.io.errors import InputError
+
+__all__ = ["check_file", "check_size", "decode", "open_container", "video_stream"]
+
+# What PyAV raises: its own tree, which is not all of OSError, besides what Python does for names and text.
+_FAILURES = (av.FFmpegError, OSError, ValueError)
+_REMEDY = "check that it is a complete video or image file"
+
+
+def check_file(path: Path) -> None:
+    """Raise `InputError` unless ``path`` is a regular file with something in it."""
+    try:
+        if not path.exists():
+            raise InputError(f"{path}: no such file: check the name")
+        if not path.is_file():
+            raise InputError(f"{path}: not a regular file: give a video file, an image or a folder of images")
+        if path.stat().st_size == 0:
+            raise InputError(f"{path}: the file is empty: {_REMEDY}")
+    except _FAILURES as error:  # ValueError: a null byte in the name
+        raise InputError(f"{path}: {_reason(error)}: check the name and its permissions") from error
+
+
+@contextmanager
+def open_container(path: Path) -> Iterator[InputContainer]:
+    """Open a video file for reading; `InputError` where FFmpeg cannot."""
+    check_file(path)
+    try:
+        # "file:" keeps names with a colon from being taken for protocols. Metadata is not always UTF-8.
+        container = av.open(f"file:{path}", metadata_errors="replace")
+    except _FAILURES as error:
+        raise InputError(f"{path}: {_reason(error)}: {_REMEDY}") from error
+    with container:
+        if container.format.name == "tty":  # FFmpeg would draw any .txt file as a terminal shows it
+            raise InputError(f"{path}: a text file, no video or image: {_REMEDY}")
+        yield container
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Find the stream to restore, the first one with moving pictures; `InputError` where there is none."""
+    moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not moving:
+        kinds = ", ".join(dict.fromkeys(s.type for s in container.streams)) or "nothing"
+        raise InputError(f"{path}: no video stream, only {kinds}: choose a file with a picture")
+    stream = moving[0]
+    if not stream.codec_context:
+        raise InputError(f"{path}: FFmpeg has no decoder for its video: convert it to another codec first")
+    # Frame threads are faster, but can hang when a decoder is left before the end of the file.
+    stream.thread_type = ThreadType.SLICE
+    return stream
+
+
+def decode(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[av.VideoFrame]:
+    """Every frame that can be decoded, in presentation order, from where the container stands.
+
+    Raises `InputError` for encrypted streams; other damage is skipped.
+    """
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except _FAILURES:  # a damaged container: what the decoder still holds is all there is
+            break
+        if packet is None:
+            return
+        if packet.has_sidedata("encryption_info"):
+            raise InputError(f"{path}: the video is encrypted (DRM): decrypt it first")
+        try:
+            frames = packet.decode()
+        except _FAILURES:  # one damaged packet
+            continue
+        yield from frames
+    try:
+        frames = stream.decode(None)
+    except _FAILURES:
+        return
+    yield from frames
+
+
+def check_size(frame: av.VideoFrame, index: int, *, size: tuple[int, int], path: Path) -> None:
+    """Raise `InputError` when frame ``index`` has not the ``size`` (height, width) of the first one."""
+    if (frame.height, frame.width) != size:
+        height, width = size
+        raise InputError(
+            f"{path}: frame {index} is {frame.width}x{frame.height}, those before it are {width}x{height}: "
+            f"cut the file there and restore the parts one by one"
+        )
+
+
+def _reason(error: Exception) -> str:
+    """The cause in a few words and one line."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())

@@ -1,0 +1,96 @@
+"""Masks: which pixels of a clip are missing. White (half and more) means missing."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelprior.io.errors import InputError
+from reelprior.io.images import is_images, list_images, read_alpha, read_image
+from reelprior.io.reader import VideoReader
+from reelprior.io.scan import scan
+
+__all__ = ["Masks", "open_masks"]
+
+
+class Masks:
+    """The masks of a clip; `open_masks` makes one."""
+
+    def __init__(self, source: list[Path] | VideoReader, *, size: tuple[int, int], frames: int) -> None:
+        self._source = source
+        self._size = size
+        self._frames = frames
+
+    def read(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """Masks of the frames ``start:stop``, (T, H, W), True where a pixel is missing.
+
+        Raises
+        ------
+        InputError
+            When a mask cannot be decoded or has another size.
+        """
+        if not 0 <= start <= stop <= self._frames:
+            raise ValueError(f"masks {start}:{stop} of {self._frames} asked for")
+        masks = np.empty((stop - start, *self._size), np.bool_)
+        if isinstance(self._source, VideoReader):
+            for mask, frame in zip(masks, self._source.read(start, stop), strict=True):
+                mask[:] = _is_white(frame.pixels)
+        elif len(self._source) == 1:
+            masks[:] = _image_mask(self._source[0], self._size)
+        else:
+            for mask, path in zip(masks, self._source[start:stop], strict=True):
+                mask[:] = _image_mask(path, self._size)
+        return masks
+
+
+def open_masks(path: str | Path, *, size: tuple[int, int], frames: int) -> Masks:
+    """Open one image for the whole clip, or images or a video with one mask per frame.
+
+    Transparent pixels of an image are not missing, whatever their colour.
+
+    Parameters
+    ----------
+    size
+        (height, width) of the clip.
+    frames
+        Of the clip.
+
+    Raises
+    ------
+    InputError
+        When the masks cannot be read, or differ from the clip in size or number.
+    """
+    path = Path(path)
+    source: list[Path] | VideoReader
+    if is_images(path):
+        source = list_images(path)
+        count = len(source)
+        _image_mask(source[0], size)
+    else:
+        index = scan(path)
+        source = VideoReader(path, index)
+        count = len(index)
+        _check_size(path, (source.info.video.height, source.info.video.width), size)
+    single = isinstance(source, list) and count == 1
+    if count != frames and not single:
+        raise InputError(f"{path}: {count} masks for {frames} frames: give one image, or one mask per frame")
+    return Masks(source, size=size, frames=frames)
+
+
+def _image_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
+    pixels, _ = read_image(path)
+    _check_size(path, (pixels.shape[1], pixels.shape[2]), size)
+    alpha = read_alpha(path)
+    return _is_white(pixels if alpha is None else pixels * alpha)
+
+
+def _is_white(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
+    white: NDArray[np.bool_] = pixels.mean(axis=0) >= 0.5
+    return white
+
+
+def _check_size(path: Path, found: tuple[int, int], size: tuple[int, int]) -> None:
+    if found != size:
+        raise InputError(
+            f"{path}: the mask is {found[1]}x{found[0]}, the clip {size[1]}x{size[0]}: bring them to one size"
+        )

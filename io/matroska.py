@@ -1,0 +1,156 @@
+"""The display size of a Matroska file, which FFmpeg's muxer leaves out.
+
+The muxer takes the sample aspect ratio from a field that PyAV cannot set, so files of codecs whose bitstream
+does not carry it (FFV1, AV1) would be shown with square pixels. The header has room to spare: an identifier
+of eight bytes that needs one, and a void element. So the track's entry is rebuilt in place at the same
+length, and nothing else in the file moves.
+
+Only what that takes of EBML (RFC 8794) and Matroska (RFC 9559) is here.
+"""
+
+import zlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+__all__ = ["set_sample_aspect_ratio"]
+
+_SEGMENT = 0x18538067
+_TRACKS = 0x1654AE6B
+_TRACK_ENTRY = 0xAE
+_TRACK_UID = 0x73C5
+_MAX_BLOCK_ADDITION_ID = 0x55EE
+_VIDEO = 0xE0
+_PIXEL_WIDTH, _PIXEL_HEIGHT = 0xB0, 0xBA
+_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
+_VOID, _CRC = 0xEC, 0xBF
+
+_AS_PIXELS, _AS_RATIO = 0, 3  # values of DisplayUnit
+_HEADER_BYTES = 1 << 20  # the tracks come before the pictures: this much holds them, fonts aside
+
+
+def set_sample_aspect_ratio(path: str | Path, ratio: Fraction, *, track: int) -> bool:
+    """State the sample aspect ratio (width / height of one sample) of the ``track``-th track, counted from 0.
+
+    Returns
+    -------
+    bool
+        Whether it is stated now. ``False`` leaves the file as it was: no such track, or no room in its entry.
+    """
+    with Path(path).open("rb+") as file:
+        head = file.read(_HEADER_BYTES)
+        found = _find_tracks(head)
+        if found is None:
+            return False
+        start, end = found
+        tracks = _with_ratio(head[start:end], ratio, track)
+        if tracks is None:
+            return False
+        file.seek(start)
+        file.write(tracks)
+    return True
+
+
+def _find_tracks(head: bytes) -> tuple[int, int] | None:
+    """Start and end of the content of the Tracks element."""
+    for identifier, start, end in _elements(head, 0, len(head)):
+        if identifier == _SEGMENT:
+            for inner, inner_start, inner_end in _elements(head, start, min(end, len(head))):
+                if inner == _TRACKS and inner_end <= len(head):
+                    return inner_start, inner_end
+    return None
+
+
+def _with_ratio(tracks: bytes, ratio: Fraction, track: int) -> bytes | None:
+    entries = [(start, end) for name, start, end in _elements(tracks, 0, len(tracks)) if name == _TRACK_ENTRY]
+    if track >= len(entries):
+        return None
+    start, end = entries[track]
+    entry = _rebuilt_entry(tracks[start:end], ratio)
+    if entry is None:
+        return None
+    changed = tracks[:start] + entry + tracks[end:]
+    crc_bytes = 6
+    if changed[0] == _CRC:  # always the first element, over all that follows it
+        changed = _element(_CRC, zlib.crc32(changed[crc_bytes:]).to_bytes(4, "little")) + changed[crc_bytes:]
+    return changed
+
+
+def _rebuilt_entry(entry: bytes, ratio: Fraction) -> bytes | None:
+    """A track's entry with a display size, at its old length; ``None`` without video or without room."""
+    parts = []
+    has_video = False
+    for identifier, start, end in _elements(entry, 0, len(entry)):
+        content = entry[start:end]
+        if identifier == _VOID or (identifier == _MAX_BLOCK_ADDITION_ID and not any(content)):
+            continue  # zero is what its absence means
+        if identifier == _TRACK_UID:
+            content = content.lstrip(
+                b"\0"
+            )  # FFmpeg pads the small numbers of reproducible files to eight bytes
+        elif identifier == _VIDEO:
+            has_video = True
+            content = _video_with_ratio(content, ratio)
+        parts.append(_element(identifier, content))
+    rebuilt = b"".join(parts)
+    room = len(entry) - len(rebuilt)
+    if not has_video or room < 0 or room == 1:  # the smallest void takes two bytes
+        return None
+    return rebuilt + _void(room)
+
+
+def _video_with_ratio(video: bytes, ratio: Fraction) -> bytes:
+    replaced = (_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT, _VOID)
+    numbers = {}
+    kept = []
+    for identifier, start, end in _elements(video, 0, len(video)):
+        numbers[identifier] = int.from_bytes(video[start:end], "big")
+        if identifier not in replaced:
+            kept.append(_element(identifier, video[start:end]))
+    width, height = numbers[_PIXEL_WIDTH] * ratio, Fraction(numbers[_PIXEL_HEIGHT])
+    unit = _AS_PIXELS
+    if width.denominator != 1:
+        unit = _AS_RATIO
+        width, height = Fraction((width / height).numerator), Fraction((width / height).denominator)
+    kept += [
+        _element(_DISPLAY_WIDTH, _number(width.numerator)),
+        _element(_DISPLAY_HEIGHT, _number(height.numerator)),
+    ]
+    if unit != _AS_PIXELS:  # the default of the format
+        kept.append(_element(_DISPLAY_UNIT, _number(unit)))
+    return b"".join(kept)
+
+
+def _elements(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Identifier, start and end of the content of each element, as far as ``data`` goes."""
+    while start + 1 < end:
+        identifier_bytes = 9 - data[start].bit_length()
+        size_at = start + identifier_bytes
+        if identifier_bytes > 4 or size_at >= end or not data[size_at]:
+            return
+        size_bytes = 9 - data[size_at].bit_length()
+        content = size_at + size_bytes
+        size = int.from_bytes(data[size_at:content], "big") & ((1 << 7 * size_bytes) - 1)
+        yield int.from_bytes(data[start:size_at], "big"), content, content + size
+        start = content + size
+
+
+def _element(identifier: int, content: bytes) -> bytes:
+    size_bytes = 1
+    while len(content) >= (1 << 7 * size_bytes) - 1:
+        size_bytes += 1
+    size = (1 << 7 * size_bytes | len(content)).to_bytes(size_bytes, "big")
+    return _number(identifier) + size + content
+
+
+def _void(length: int) -> bytes:
+    """A void element of exactly ``length`` bytes, 0 or at least 2."""
+    if length == 0:
+        return b""
+    if length <= 9:
+        return _element(_VOID, bytes(length - 2))
+    return _number(_VOID) + (1 << 56 | length - 9).to_bytes(8, "big") + bytes(length - 9)
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")

@@ -1,0 +1,186 @@
+"""Frames of any source, by exact ranges.
+
+A video is opened anew for every range, so readers hold no state and no file, and ranges may be read at the
+same time. With a `FrameIndex` the start of a range is found by seeking, and time and digest of every frame
+are compared with the index on the way. Where they differ (seeks that miss, decoders that need more of the
+past) or the times had to be mended, the range is decoded from the start of the file, which is always right.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import av
+
+from reelprior.io.colour import ToRgb
+from reelprior.io.container import check_size, decode, open_container, video_stream
+from reelprior.io.errors import InputError
+from reelprior.io.frame import Frame
+from reelprior.io.images import SEQUENCE_RATE, is_images
+from reelprior.io.probe import MediaInfo, probe
+from reelprior.io.scan import FrameIndex, frame_digest
+from reelprior.io.sequence import SequenceReader
+
+__all__ = ["Reader", "VideoReader", "open_reader"]
+
+# Nearer to the start than this, seeking gains nothing.
+_WORTH_SEEKING = 48
+# Seek this many frames before the wanted one: decoders drop frames after a random access point, and transport
+# streams are searched by estimate. If the first attempt lands too late, the second may not.
+_MARGINS = (16, 300)
+
+
+class Reader(Protocol):
+    """What `open_reader` returns; a context manager."""
+
+    info: MediaInfo
+
+    def read(self, start: int, stop: int | None = None) -> Iterator[Frame]:
+        """Yield the frames of the half-open range ``start:stop``, to the end without ``stop``."""
+
+    def __enter__(self) -> Self:
+        """Return the reader."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the reader."""
+
+
+def open_reader(path: str | Path, index: FrameIndex | None = None) -> Reader:
+    """Open a video file, a folder of images, a pattern or an image for reading.
+
+    Parameters
+    ----------
+    index
+        What `reelprior.io.scan` found. Ranges of a video then need not be decoded from the start.
+
+    Raises
+    ------
+    InputError
+        As `reelprior.io.probe` does.
+    """
+    path = Path(path)
+    return SequenceReader(path) if is_images(path) else VideoReader(path, index)
+
+
+class VideoReader:
+    """Read ranges of a video file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    index
+        What `reelprior.io.scan` found in it. Without one, times are those of the stream with the missing ones
+        filled, and times that run back are not mended.
+
+    Raises
+    ------
+    InputError
+        As `reelprior.io.probe` does.
+    """
+
+    def __init__(self, path: str | Path, index: FrameIndex | None = None) -> None:
+        self._path = Path(path)
+        self._index = index
+        self.info: MediaInfo = probe(path)
+
+    def read(self, start: int, stop: int | None = None) -> Iterator[Frame]:
+        """Yield the frames of the half-open range ``start:stop``, to the end without ``stop``, one at a time.
+
+        Pixels are as coded: rotation (``info.video.rotation``) is not applied.
+
+        Raises
+        ------
+        InputError
+            When the range reaches beyond the last frame, or the frame size changes within or before it.
+        """
+        if self._index is not None and stop is None:
+            stop = len(self._index)
+        is_range = start >= 0 and (stop is None or start <= stop)
+        if not is_range or (self._index is not None and stop is not None and stop > len(self._index)):
+            there = "that is no range" if self._index is None else f"there are {len(self._index)}"
+            raise InputError(f"{self._path}: frames {start}:{stop} asked for, but {there}")
+        to_rgb = ToRgb()
+        for position, frame, pts in self._pictures(start, stop):
+            duration = self._index.durations[position] if self._index else frame.duration or 0
+            time_base = self.info.video.time_base
+            yield Frame(to_rgb(frame), index=position, pts=pts, duration=duration, time_base=time_base)
+
+    def __enter__(self) -> Self:
+        """Return the reader."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing stays open between reads."""
+
+    def _pictures(self, start: int, stop: int | None) -> Iterator[tuple[int, av.VideoFrame, int]]:
+        """Position, decoded frame and pts of each frame of the range."""
+        if start == stop:
+            return
+        position = start
+        if self._index is not None and stop is not None and self._index.digests and start >= _WORTH_SEEKING:
+            for margin in _MARGINS:
+                for frame in self._by_seeking(self._index, position, stop, margin=margin):
+                    yield position, frame, self._index.pts[position]
+                    position += 1
+                if position == stop:
+                    return
+        yield from self._from_start(position, stop)
+
+    def _by_seeking(
+        self, index: FrameIndex, start: int, stop: int, *, margin: int
+    ) -> Iterator[av.VideoFrame]:
+        """The frames from ``start`` on, as long as all that is decoded is what the index says."""
+        position: int | None = None
+        with open_container(self._path) as container:
+            stream = video_stream(container, self._path)
+            try:
+                container.seek(index.pts[max(start - margin, 0)], stream=stream, backward=True)
+            except (av.FFmpegError, OSError, ValueError):  # not every container can seek
+                return
+            for frame in decode(container, stream, self._path):
+                if position is None:  # the first frame tells where the seek went
+                    position = start + 1 if frame.pts is None else bisect_left(index.pts, frame.pts)
+                    if position > start:
+                        return
+                if (frame.pts, frame_digest(frame)) != (index.pts[position], index.digests[position]):
+                    return
+                self._check_size(frame, position)
+                if position >= start:
+                    yield frame
+                position += 1
+                if position == stop:
+                    return
+
+    def _from_start(self, start: int, stop: int | None) -> Iterator[tuple[int, av.VideoFrame, int]]:
+        position, pts, step = -1, 0, 0
+        with open_container(self._path) as container:
+            stream = video_stream(container, self._path)
+            for position, frame in enumerate(decode(container, stream, self._path)):
+                self._check_size(frame, position)
+                pts = frame.pts if frame.pts is not None else pts + step
+                step = frame.duration or self._usual_step()
+                if position >= start:
+                    yield position, frame, self._index.pts[position] if self._index else pts
+                if position + 1 == stop:
+                    return
+        if stop is not None:
+            raise InputError(
+                f"{self._path}: frames {start}:{stop} asked for, but only {position + 1} can be decoded: "
+                f"ask for fewer, or scan the file again if it changed"
+            )
+
+    def _check_size(self, frame: av.VideoFrame, position: int) -> None:
+        size = (self.info.video.height, self.info.video.width)
+        check_size(frame, position, size=size, path=self._path)
+
+    def _usual_step(self) -> int:
+        video = self.info.video
+        return max(round(1 / Fraction((video.average_rate or SEQUENCE_RATE) * video.time_base)), 1)

@@ -1,0 +1,227 @@
+"""One decoding pass: the truth about the frames of a source, which headers get wrong.
+
+The scan counts what can be decoded, notes the times, and lets FFmpeg's ``scdet`` filter compare each frame
+with the one before. The same source always gives the same index.
+"""
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+
+import av
+import numpy as np
+from av.filter import Graph
+
+from reelprior.io.container import check_size, decode, open_container, video_stream
+from reelprior.io.errors import InputError
+from reelprior.io.images import SEQUENCE_RATE, is_images
+from reelprior.io.sequence import SequenceReader
+
+__all__ = ["FrameIndex", "frame_digest", "presentation_times", "scan"]
+
+# Decoders reorder within 16 pictures; times further out of order do not belong to one time line.
+_REORDER = 16
+
+
+@dataclass(frozen=True)
+class FrameIndex:
+    """All decodable frames of a source, in presentation order.
+
+    Attributes
+    ----------
+    pts
+        Presentation times in units of ``time_base``, strictly increasing.
+    durations
+        In the same units; 0 where the source does not say.
+    time_base
+        Seconds per unit.
+    scene_scores
+        How much each frame differs from the one before, 0 to 100 (FFmpeg's ``scdet``; cuts score above 10 or
+        so). 0 for the first.
+    digests
+        `frame_digest` of each frame, by which readers know that a seek went where it should. Empty where no
+        frame can be found by its time, because the stream has none, or wrong ones.
+    """
+
+    pts: tuple[int, ...]
+    durations: tuple[int, ...]
+    time_base: Fraction
+    scene_scores: tuple[float, ...]
+    digests: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` when the lists differ in length."""
+        if not len(self.pts) == len(self.durations) == len(self.scene_scores):
+            raise ValueError("a frame index needs one pts, one duration and one scene score per frame")
+        if len(self.digests) not in (0, len(self.pts)):
+            raise ValueError("a frame index needs one digest per frame, or none at all")
+
+    def __len__(self) -> int:
+        """Count of frames."""
+        return len(self.pts)
+
+    def to_json(self) -> str:
+        """The index as one JSON object."""
+        return json.dumps(
+            {
+                "time_base": str(self.time_base),
+                "pts": self.pts,
+                "durations": self.durations,
+                "scene_scores": self.scene_scores,
+                "digests": self.digests,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "FrameIndex":
+        """The inverse of `to_json`. Raises `ValueError` for anything else."""
+        try:
+            fields = json.loads(text)
+            return cls(
+                pts=tuple(int(pts) for pts in fields["pts"]),
+                durations=tuple(int(duration) for duration in fields["durations"]),
+                time_base=Fraction(fields["time_base"]),
+                scene_scores=tuple(float(score) for score in fields["scene_scores"]),
+                digests=tuple(int(digest) for digest in fields["digests"]),
+            )
+        except (KeyError, TypeError, ZeroDivisionError) as error:
+            raise ValueError(f"not a frame index: {error}") from error
+
+
+def scan(path: str | Path) -> FrameIndex:
+    """Decode a source once, and return what its frames are.
+
+    Raises
+    ------
+    InputError
+        When the source cannot be opened (see `reelprior.io.probe`), has no decodable frame, or changes its
+        frame size on the way.
+    """
+    path = Path(path)
+    return _scan_images(path) if is_images(path) else _scan_video(path)
+
+
+def _scan_video(path: Path) -> FrameIndex:
+    raw: list[int | None] = []
+    durations: list[int] = []
+    scores: list[float] = []
+    digests: list[int] = []
+    scene_score = _SceneScore()
+    size: tuple[int, int] | None = None
+    with open_container(path) as container:
+        stream = video_stream(container, path)
+        time_base = stream.time_base or Fraction(1, av.time_base)
+        rate = stream.average_rate or stream.guessed_rate or SEQUENCE_RATE
+        for index, frame in enumerate(decode(container, stream, path)):
+            size = size or (frame.height, frame.width)
+            check_size(frame, index, size=size, path=path)
+            raw.append(frame.pts)
+            durations.append(frame.duration or 0)
+            digests.append(frame_digest(frame))
+            scores.append(scene_score(frame))
+    if not raw:
+        raise InputError(f"{path}: not one frame can be decoded: check that it is complete and not encrypted")
+    pts = presentation_times(raw, durations, step=max(round(1 / (rate * time_base)), 1))
+    times_are_true = pts == raw
+    return FrameIndex(
+        pts=tuple(pts),
+        durations=tuple(durations),
+        time_base=time_base,
+        scene_scores=tuple(scores),
+        digests=tuple(digests) if times_are_true else (),
+    )
+
+
+def _scan_images(path: Path) -> FrameIndex:
+    scene_score = _SceneScore()
+    scores = []
+    with SequenceReader(path) as reader:
+        for frame in reader.read(0):
+            codes = np.rint(frame.pixels.transpose(1, 2, 0) * 255).astype(np.uint8)
+            scores.append(
+                scene_score(av.VideoFrame.from_ndarray(np.ascontiguousarray(codes), format="rgb24"))
+            )
+    count = len(scores)
+    return FrameIndex(tuple(range(count)), (1,) * count, 1 / SEQUENCE_RATE, tuple(scores))
+
+
+def frame_digest(frame: av.VideoFrame) -> int:
+    """CRC-32 of the samples of the first plane (luma, or all of a packed format)."""
+    pixel_format, plane = frame.format, frame.planes[0]
+    if pixel_format.is_planar:
+        bits = -(-pixel_format.components[0].bits // 8) * 8
+    else:
+        bits = pixel_format.padded_bits_per_pixel
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)
+    used = -(-plane.width * bits // 8)  # what follows in a row is padding, and undefined
+    return zlib.crc32(rows[:, :used].tobytes())
+
+
+def presentation_times(raw: Sequence[int | None], durations: Sequence[int], *, step: int) -> list[int]:
+    """Make one strictly increasing time line of what a decoder says. Increasing times stay as they are.
+
+    Parameters
+    ----------
+    raw
+        The pts of each frame in presentation order, where known.
+    durations
+        Of each frame, 0 where unknown.
+    step
+        The usual distance of two frames, for where nothing else tells.
+
+    Notes
+    -----
+    A missing time is the previous one plus its duration. Times out of order by no more than decoders reorder
+    are decoding times (AVI has no others): sorted, they are the presentation times. Of other disorder, a time
+    that runs back by more than a few frames starts a new recording, which is moved behind the old one, and a
+    time that stumbles is put one unit after the one before.
+    """
+    times: list[int] = []
+    for at, pts in enumerate(raw):
+        follows = times[-1] + (durations[at - 1] or step) if times else 0
+        times.append(follows if pts is None else pts)
+    runs_back = max(
+        (latest - time for latest, time in zip(accumulate(times, max), times, strict=True)), default=0
+    )
+    if runs_back <= _REORDER * step and len(set(times)) == len(times):
+        return sorted(times)
+    moved, shift = times[:1], 0
+    for time in times[1:]:
+        if moved[-1] - (time + shift) > _REORDER * step:
+            shift = moved[-1] + step - time
+        moved.append(max(time + shift, moved[-1] + 1))
+    return moved
+
+
+class _SceneScore:
+    """FFmpeg's ``scdet`` filter as a function of successive frames: each one's score against the last."""
+
+    def __init__(self) -> None:
+        self._graph: Graph | None = None
+        self._pix_fmt = ""
+        self._count = 0
+
+    def __call__(self, frame: av.VideoFrame) -> float:
+        is_splice = self._graph is not None and frame.format.name != self._pix_fmt
+        if self._graph is None or is_splice:
+            self._graph, self._pix_fmt = _scdet(frame), frame.format.name
+        # The filter wants increasing times, which not every source has.
+        frame.pts, frame.time_base = self._count, 1 / SEQUENCE_RATE
+        self._count += 1
+        self._graph.push(frame)
+        scored = self._graph.pull()
+        # Another pixel format in mid-stream: two recordings were joined there.
+        return 100.0 if is_splice else float(scored.metadata.get("lavfi.scd.score", 0))
+
+
+def _scdet(frame: av.VideoFrame) -> Graph:
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=1 / SEQUENCE_RATE
+    )
+    graph.link_nodes(source, graph.add("scdet"), graph.add("buffersink")).configure()
+    return graph

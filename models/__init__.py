@@ -1,0 +1,1 @@
+"""Pure tensors: network, operators, noise, observations, flow, losses, stopping, fit, temporal prior."""

@@ -1,0 +1,266 @@
+"""The fit of one frame: Adam on an untrained generator, until its budget or its stopping rule ends it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from reelprior.models.device import Compute
+from reelprior.models.errors import FitError
+from reelprior.models.losses import consistency_term, data_term
+from reelprior.models.network import SkipGenerator
+from reelprior.models.noise import NoiseModel
+from reelprior.models.observation import Observation
+from reelprior.models.settings import EngineSettings
+from reelprior.models.stopping import HeldOutRule
+
+__all__ = ["Prior", "Problem", "Reference", "fit"]
+
+#: Iterations between two looks at the loss and at the held-out pixels: each look waits for the device.
+_ITERATIONS_PER_LOOK = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A neighbouring result laid on this frame's grid, for the consistency term: (1, 3, H, W), (1, 1, H, W)."""
+
+    image: Tensor
+    visible: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """All that is known of one latent frame.
+
+    Attributes
+    ----------
+    observations
+        What it must agree with; see `Observation`.
+    guides
+        (1, G, H, W) images in [0, 1] that show its structure, or None.
+    noise
+        Of the captured frames.
+    captured
+        The frame itself as an observation, never averaged with others: the held-out pixels are judged by it,
+        because its noise is independent of that of the neighbours in the fused target.
+    reference
+        For the consistency term, or None.
+    """
+
+    observations: tuple[Observation, ...]
+    guides: Tensor | None
+    noise: NoiseModel
+    captured: Observation
+    reference: Reference | None = None
+
+
+class Prior:
+    """A generator, its fixed noise code and its optimiser: what is handed from frame to frame.
+
+    Parameters
+    ----------
+    engine
+        The settings.
+    compute
+        Where it lives.
+    size
+        (height, width) of the frames; any, they are padded by reflection to what the network divides.
+    guide_channels
+        Of `Problem.guides`, 0 for none.
+    seed
+        Of weights and code.
+    """
+
+    def __init__(
+        self,
+        engine: EngineSettings,
+        compute: Compute,
+        *,
+        size: tuple[int, int],
+        guide_channels: int,
+        seed: int,
+    ) -> None:
+        self.engine, self.compute, self.size = engine, compute, size
+        network = engine.network
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            generator = SkipGenerator(network, guide_channels=guide_channels)
+        generator.to(device=compute.device)
+        for parameter in generator.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=compute.memory_format)
+        self.network = generator
+        unit = SkipGenerator.multiple_of(network)
+        self._padded = tuple(-(-side // unit) * unit for side in size)
+        self._random = torch.Generator().manual_seed(seed)
+        code = torch.rand(
+            1,
+            network.code_channels,
+            *(side // network.shuffle for side in self._padded),
+            generator=self._random,
+        )
+        self.code = (code * network.code_scale).to(compute.device)
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(), lr=engine.fit.learning_rate, betas=engine.fit.betas, fused=True
+        )
+
+    def generate(self, guides: Tensor | None, *, code_noise: float = 0.0) -> Tensor:
+        """The picture (1, 3, H, W) float32 in (0, 1) for guides as `prepare` returns them."""
+        code = self.code
+        if code_noise:
+            jitter = torch.randn(code.shape, generator=self._random).to(code.device)
+            code = code + code_noise * jitter
+        with self.compute.autocast():
+            picture = self.network(code, guides)
+        cropped: Tensor = picture[..., : self.size[0], : self.size[1]].float()
+        return cropped
+
+    def prepare(self, guides: Tensor | None) -> Tensor | None:
+        """Guides padded on the right and at the bottom to the network's multiple."""
+        if guides is None:
+            return None
+        bottom, right = self._padded[0] - self.size[0], self._padded[1] - self.size[1]
+        # Reflection needs more pixels than it adds; the smallest frames repeat their edge.
+        mode = "reflect" if bottom < self.size[0] and right < self.size[1] else "replicate"
+        padded = functional.pad(guides, (0, right, 0, bottom), mode=mode)
+        return padded.contiguous(memory_format=self.compute.memory_format)
+
+    def hidden_pixels(self, share: float) -> Tensor:
+        """A random (1, 1, H, W) mask, 1 at the pixels to hide from the fit."""
+        return (torch.rand(1, 1, *self.size, generator=self._random) < share).float().to(self.compute.device)
+
+    def save(self) -> dict[str, NDArray[np.float32]]:
+        """Parameters and optimiser state as arrays: what `load` takes."""
+        arrays = {f"network.{name}": _array(value) for name, value in self.network.state_dict().items()}
+        for number, state in self.optimiser.state_dict()["state"].items():
+            arrays |= {f"adam.{number}.{name}": _array(value) for name, value in state.items()}
+        return arrays
+
+    def load(self, arrays: dict[str, NDArray[np.float32]]) -> None:
+        """Continue from saved parameters and optimiser state, of a prior with the same settings."""
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+        self.network.load_state_dict(
+            {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
+        )
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            kind, _, rest = name.partition(".")
+            if kind == "adam":
+                number, _, field = rest.partition(".")
+                state.setdefault(int(number), {})[field] = value
+        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": state})
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    return tensor.detach().float().cpu().numpy()
+
+
+def fit(
+    prior: Prior,
+    problem: Problem,
+    *,
+    iterations: int,
+    learning_rate: float,
+    held_out: bool,
+    on_iteration: Callable[[int, float], None],
+) -> Tensor:
+    """Fit the generator to a frame and return the averaged picture; the prior is left at the last iterate.
+
+    Parameters
+    ----------
+    prior
+        Where to start; changed.
+    problem
+        The frame.
+    iterations
+        At most so many.
+    learning_rate
+        Of Adam.
+    held_out
+        Whether to hide pixels and stop by them (settings ``stopping``); else all iterations are done.
+    on_iteration
+        Called after each with the number done and the latest known loss; may raise to end the fit.
+
+    Returns
+    -------
+    Tensor
+        (1, 3, H, W) in [0, 1]: the moving average of the iterates, at the rule's best iteration if there is a rule.
+
+    Raises
+    ------
+    FitError
+        If nothing was observed, or the loss stops being a number.
+    """
+    if not any(bool(observation.weight.any()) for observation in problem.observations):
+        raise FitError(
+            "not one pixel of the frame is observed: the mask covers everything; draw a smaller mask"
+        )
+    engine = prior.engine
+    rule = HeldOutRule(engine.stopping) if held_out and engine.stopping.held_out > 0 else None
+    hidden = prior.hidden_pixels(engine.stopping.held_out) if rule else None
+    observations = _without(problem.observations, hidden)
+    guides = prior.prepare(problem.guides)
+    for group in prior.optimiser.param_groups:
+        group["lr"] = learning_rate
+    average: Tensor | None = None
+    best: Tensor | None = None
+    loss_value = math.nan
+    for iteration in range(iterations):
+        picture = prior.generate(guides, code_noise=engine.fit.code_noise)
+        loss = data_term(picture, observations, problem.noise)
+        if problem.reference is not None and engine.temporal.consistency_weight:
+            reference = problem.reference
+            loss = loss + engine.temporal.consistency_weight * consistency_term(
+                picture, reference.image, reference.visible
+            )
+        prior.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        prior.optimiser.step()
+        # A running mean at first, so that the average forgets the start at once instead of after 1 / (1 - decay) steps.
+        decay = min(engine.fit.average, iteration / (iteration + 1))
+        iterate = picture.detach()
+        average = iterate if average is None else average.lerp_(iterate, 1 - decay)
+        if iteration % _ITERATIONS_PER_LOOK == 0 or iteration + 1 == iterations:
+            loss_value = loss.item()
+            if not math.isfinite(loss_value):
+                raise FitError(
+                    f"the loss is {loss_value} after {iteration + 1} iterations; lower fit.learning_rate or use "
+                    "--set compute.autocast=off"
+                )
+            if rule is not None and hidden is not None:
+                if rule.look(iteration, _error_at(hidden, average, problem)):
+                    best = average.clone()
+                if rule.ends(iteration):
+                    on_iteration(iteration + 1, loss_value)
+                    break
+        on_iteration(iteration + 1, loss_value)
+    result = average if best is None else best
+    assert result is not None  # iterations >= 1
+    return result
+
+
+def _without(observations: tuple[Observation, ...], hidden: Tensor | None) -> tuple[Observation, ...]:
+    """The observations, blind at the hidden pixels of the latent grid."""
+    if hidden is None:
+        return observations
+    return tuple(
+        Observation(o.image, o.weight * (1 - hidden), o.variance, o.operator)
+        if o.weight.shape[-2:] == hidden.shape[-2:]
+        else o
+        for o in observations
+    )
+
+
+def _error_at(hidden: Tensor, picture: Tensor, problem: Problem) -> float:
+    """Mean squared difference to the captured frame at the hidden pixels, in units of its noise variance."""
+    captured = problem.captured
+    weight = captured.weight * hidden
+    difference = (
+        (problem.noise.expected(captured.operator(picture)) - captured.image).square().mean(1, keepdim=True)
+    )
+    return float((weight * difference).sum() / weight.sum().clamp(min=1e-12))

@@ -1,0 +1,111 @@
+"""The engine's settings: frozen, validated once, passed whole.
+
+One class per group. A group is a table of a preset (``[fit]``), a field a key of it (``fit.iterations``).
+Defaults are those of the preset ``denoise``, which comments each of them.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "ComputeSettings",
+    "EngineSettings",
+    "FitSettings",
+    "FusionSettings",
+    "NetworkSettings",
+    "StoppingSettings",
+    "TemporalSettings",
+]
+
+
+class _Group(BaseModel):
+    """A group of settings: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NetworkSettings(_Group):
+    """The generator: an encoder-decoder with skips (Ulyanov et al. 2017), optionally at a lower resolution."""
+
+    channels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, max_length=8)] = (
+        48,
+        48,
+        48,
+    )
+    skip_channels: tuple[Annotated[int, Field(ge=0)], ...] = (16, 16, 16)
+    shuffle: Literal[1, 2, 4] = 2
+    upsampling: Literal["nearest", "bilinear"] = "nearest"
+    padding: Literal["reflect", "zeros"] = "zeros"
+    convolutions_down: Literal[1, 2] = 1
+    code_channels: Annotated[int, Field(ge=1)] = 8
+    code_scale: Annotated[float, Field(gt=0)] = 0.1
+    guided: bool = True
+
+    @model_validator(mode="after")
+    def _one_skip_per_scale(self) -> Self:
+        if len(self.skip_channels) != len(self.channels):
+            raise ValueError(
+                f"skip_channels has {len(self.skip_channels)} entries and channels {len(self.channels)}; "
+                "give one of each per scale"
+            )
+        return self
+
+
+class FitSettings(_Group):
+    """One frame's fit by Adam from a random start."""
+
+    iterations: Annotated[int, Field(ge=1)] = 1000
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.99)
+    code_noise: Annotated[float, Field(ge=0)] = 0.0
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    clipping: bool = True
+
+
+class TemporalSettings(_Group):
+    """How one frame's fit helps the next."""
+
+    enabled: bool = True
+    passes: Literal[1, 2] = 2
+    warm_iterations: Annotated[int, Field(ge=1)] = 40
+    second_iterations: Annotated[int, Field(ge=1)] = 60
+    second_learning_rate: Annotated[float, Field(gt=0)] = 0.005
+    consistency_weight: Annotated[float, Field(ge=0)] = 0.02
+    add_back: bool = True
+
+
+class FusionSettings(_Group):
+    """Motion-compensated neighbours as observations."""
+
+    radius: Annotated[int, Field(ge=0)] = 3
+    second_radius: Annotated[int, Field(ge=0)] = 5
+    colour_scale: Annotated[float, Field(gt=0)] = 0.08
+    registration_sigma_8bit: Annotated[float, Field(ge=0)] = 3.0
+
+
+class StoppingSettings(_Group):
+    """Held-out pixels stop a cold fit before it learns the noise."""
+
+    held_out: Annotated[float, Field(ge=0, lt=0.5)] = 0.03
+    floor: Annotated[int, Field(ge=0)] = 200
+    patience: Annotated[int, Field(ge=1)] = 150
+
+
+class ComputeSettings(_Group):
+    """Where and in which arithmetic; nothing here changes what is computed, only how."""
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    autocast: Literal["auto", "off", "bfloat16", "float16"] = "auto"
+    channels_last: bool = True
+    threads: Annotated[int, Field(ge=0)] = 0
+
+
+class EngineSettings(_Group):
+    """Everything the engine can be told."""
+
+    network: NetworkSettings = NetworkSettings()
+    fit: FitSettings = FitSettings()
+    temporal: TemporalSettings = TemporalSettings()
+    fusion: FusionSettings = FusionSettings()
+    stopping: StoppingSettings = StoppingSettings()

@@ -1,0 +1,1 @@
+"""Jobs: settings, plan, tasks, scheduling, manifest, assembly, report and the command line."""

@@ -1,0 +1,86 @@
+"""Assembly: restored chunks in order, cross-faded at their borders, with the source's times and streams.
+
+Streams from end to end: besides one frame, only the few frames of the current fade are in memory.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelprior.io.chunks import read_frames
+from reelprior.io.frame import Frame
+from reelprior.io.probe import MediaInfo
+from reelprior.io.scan import FrameIndex
+from reelprior.io.writer import open_writer
+from reelprior.pipeline.backlog import Task
+from reelprior.pipeline.job import Job
+from reelprior.pipeline.jobdir import JobDirectory
+from reelprior.pipeline.plan import Chunk, Plan, fade_weights
+
+__all__ = ["assemble", "cross_fade"]
+
+Pixels = NDArray[np.float32]
+
+
+def assemble(
+    plan: Plan,
+    directory: JobDirectory,
+    *,
+    job: Job,
+    source: MediaInfo,
+    index: FrameIndex,
+    on_frame: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Write the output from the chunk files of a job directory; ``on_frame`` hears how many are written.
+
+    Raises
+    ------
+    reelprior.io.errors.OutputError
+        If the output cannot be written; nothing stays under its name then.
+    """
+    chunks = ((chunk, read_frames(directory.result_path(Task("chunk", chunk.id)))) for chunk in plan.chunks)
+    writer = open_writer(
+        job.output, source=source, coding=job.coding, overwrite=job.overwrite, index=index, frames=plan.frames
+    )
+    with writer:
+        for written, (t, pixels) in enumerate(cross_fade(plan, chunks)):
+            writer.write(Frame(pixels, t, index.pts[t], index.durations[t], index.time_base))
+            on_frame(written + 1)
+
+
+def cross_fade(plan: Plan, chunks: Iterable[tuple[Chunk, Iterable[Pixels]]]) -> Iterator[tuple[int, Pixels]]:
+    """Blend overlapping chunks into one run of frames.
+
+    Parameters
+    ----------
+    plan
+        The plan of which ``chunks`` are the chunks.
+    chunks
+        In order; each with the frames of its ``write`` range, (3, H, W) float32.
+
+    Yields
+    ------
+    tuple[int, NDArray]
+        Frame index and pixels, in order, each frame of the plan once.
+    """
+    begun: dict[int, Pixels] = {}  # frames whose next chunk is still to come, weighted already
+    for chunk, frames in chunks:
+        weights = fade_weights(plan, chunk)
+        next_starts = _next_start(plan, chunk)
+        for t, weight, pixels in zip(chunk.write, weights, frames, strict=True):
+            if weight == 1.0:
+                yield t, pixels
+                continue
+            blended = np.float32(weight) * pixels + begun.pop(t, np.float32(0.0))
+            if t >= next_starts:
+                begun[t] = blended
+            else:
+                yield t, blended
+
+
+def _next_start(plan: Plan, chunk: Chunk) -> int:
+    """The first frame that a later chunk writes too."""
+    if chunk.id + 1 < len(plan.chunks):
+        return plan.chunks[chunk.id + 1].write.start
+    return plan.frames.stop

@@ -1,0 +1,283 @@
+"""The cluster a job runs on: within this process, local worker processes, or one that exists already.
+
+Knows Dask, devices and threads; knows nothing of plans and tasks. What it decides for the tasks - device,
+threads, resources - it says in the `Pool` it returns.
+"""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any
+
+import dask
+from dask.system import CPU_COUNT
+from distributed import Client, LocalCluster, Nanny, Scheduler, SpecCluster
+
+from reelprior.models.settings import ComputeSettings
+from reelprior.pipeline.devices import visible_gpus, worker_environments
+from reelprior.pipeline.errors import RestorationError, UsageError
+from reelprior.pipeline.versions import versions
+
+__all__ = ["Pool", "open_pool"]
+
+_CONNECT_SECONDS = 10
+_CLOSE_SECONDS = 2
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A cluster that is ready for tasks.
+
+    Attributes
+    ----------
+    client
+        Connected.
+    slots
+        Tasks that can run at the same time.
+    device
+        Device setting for the tasks, from the workers' point of view.
+    threads
+        CPU threads for each task; 0 leaves the workers as they are.
+    resources
+        Dask resources that a task has to ask for.
+    """
+
+    client: Client
+    slots: int
+    device: str
+    threads: int
+    resources: dict[str, float] = field(default_factory=dict)
+
+
+@contextmanager
+def open_pool(
+    job_dir: Path, *, workers: int | None, scheduler: str | None, compute: ComputeSettings
+) -> Iterator[Pool]:
+    """Start or join a cluster, and leave it when the context ends.
+
+    Parameters
+    ----------
+    job_dir
+        The job directory, which every worker must see.
+    workers
+        Processes to start; None works within this process.
+    scheduler
+        Address of an existing cluster; ``workers`` is for one's own.
+    compute
+        Device and threads as the user set them.
+
+    Raises
+    ------
+    UsageError
+        If the address is not one, or a GPU is asked for that is not there.
+    RestorationError
+        If nobody answers there, it has no workers, or one of them cannot see the job directory.
+    """
+    if scheduler is not None:
+        context = _existing_pool(job_dir, scheduler, compute)
+    elif workers is not None:
+        context = _process_pool(workers, compute)
+    else:
+        context = _thread_pool(compute)
+    _quieten_dask()
+    with context as pool:
+        yield pool
+
+
+def _quieten_dask() -> None:
+    """Keep Dask's handler silent: it reports every lost connection; what matters becomes an error of ours.
+
+    Its loggers get their levels when it is imported, so this comes after that, and goes to the handler.
+    """
+    debugging = logging.getLogger("reelprior").isEnabledFor(logging.DEBUG)
+    for handler in logging.getLogger("distributed").handlers:
+        handler.setLevel(logging.NOTSET if debugging else logging.CRITICAL)
+
+
+@contextmanager
+def _thread_pool(compute: ComputeSettings) -> Iterator[Pool]:
+    """One worker thread within this process: nothing to start, and torch has all cores to itself."""
+    cluster = LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address=None,
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+    )
+    with _connected(cluster) as client:
+        yield Pool(client, slots=1, device=compute.device, threads=compute.threads)
+
+
+@contextmanager
+def _process_pool(workers: int, compute: ComputeSettings) -> Iterator[Pool]:
+    """Worker processes on this machine, one for each GPU where there are GPUs."""
+    environments = worker_environments(workers, device=compute.device, gpus=visible_gpus(compute.device))
+    if len(environments) < workers:
+        _log.warning("%d workers asked for, one for each GPU started: %d", workers, len(environments))
+    on_gpu = "CUDA_VISIBLE_DEVICES" in environments[0]
+    threads = compute.threads or max(1, CPU_COUNT // len(environments))
+    numbers = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    options = {
+        "nthreads": 1,
+        "memory_limit": 0,
+        "host": "127.0.0.1",
+        "silence_logs": logging.CRITICAL,
+        "resources": {"GPU": 1} if on_gpu else {},
+    }
+    specification = {
+        number: {"cls": Nanny, "options": options | {"env": environment | numbers}}
+        for number, environment in enumerate(environments)
+    }
+    # The nanny writes the "pre-spawn" variables, OMP_NUM_THREADS=1 among them, into this process's
+    # environment too.
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": numbers}), _unchanged_environment():
+        cluster = _ShelteringCluster(
+            workers=specification,
+            scheduler={
+                "cls": Scheduler,
+                "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": ":0"},
+            },
+            silence_logs=logging.CRITICAL,
+        )
+        with _connected(cluster) as client:
+            client.wait_for_workers(len(specification), timeout=120)
+            device = "cuda" if on_gpu else compute.device
+            resources: dict[str, float] = {"GPU": 1} if on_gpu else {}
+            yield Pool(client, len(specification), device, threads, resources)
+
+
+class _ShelteringCluster(SpecCluster):
+    """A cluster whose worker processes do not get the terminal's Ctrl-C: the client tells them what to do.
+
+    A terminal sends SIGINT to all processes of the foreground job. A worker must end its task in good order
+    when the cancel flag appears, not die with a traceback; so the thread that starts workers blocks the
+    signal, and processes inherit the mask of the thread that starts them, from their first instruction and
+    after a restart too.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+
+    async def _start(self) -> None:
+        if hasattr(signal, "pthread_sigmask") and threading.current_thread() is not threading.main_thread():
+            # Multiprocessing's resource tracker, when it starts, unblocks the signal: let it start before.
+            resource_tracker.ensure_running()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        await super()._start()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _existing_pool(job_dir: Path, address: str, compute: ComputeSettings) -> Iterator[Pool]:
+    """Somebody else's cluster: check that it can do this job before giving it work."""
+    try:
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise RestorationError(f"no Dask scheduler answers at {address}; is it running?") from error
+    except ValueError as error:
+        raise UsageError(f"--scheduler {address}: not an address, write tcp://HOST:PORT") from error
+    try:
+        slots, threads = _check_workers(client, address, job_dir)
+        offers = [worker["resources"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()]
+        # A resource that nobody offers would be waited for without end.
+        with_gpus = compute.device != "cpu" and any(offer.get("GPU") for offer in offers)
+        resources: dict[str, float] = {"GPU": 1} if with_gpus else {}
+        yield Pool(client, slots, compute.device, compute.threads or threads, resources)
+    finally:
+        with suppress(Exception):  # the cluster may be what failed
+            client.close(timeout=_CLOSE_SECONDS)
+
+
+def _check_workers(client: Client, address: str, job_dir: Path) -> tuple[int, int]:
+    """Make sure that all workers can do the job; how many tasks they run at once, CPU threads for each."""
+    try:
+        client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
+    except TimeoutError as error:
+        raise RestorationError(
+            f"the scheduler at {address} has no workers; start some: dask worker {address}"
+        ) from error
+    token = job_dir / f".seen-{uuid.uuid4().hex}"
+    token.touch()
+    try:
+        answers = client.run(_inspect_worker, str(token), on_error="return")
+    finally:
+        token.unlink(missing_ok=True)
+    for worker, answer in answers.items():
+        if isinstance(answer, BaseException):
+            raise RestorationError(f"worker {worker} cannot run reelprior: {answer}") from answer
+        if not answer["sees"]:
+            raise RestorationError(
+                f"worker {worker} on {answer['host']} does not see {job_dir}; "
+                "put --job-dir on a file system that all workers share"
+            )
+        if answer["version"] != versions()["reelprior"]:
+            raise RestorationError(
+                f"worker {worker} has reelprior {answer['version']}, this is {versions()['reelprior']}; "
+                "install the same version"
+            )
+    slots_of = client.nthreads()
+    slots_on = Counter[str]()
+    for worker, answer in answers.items():
+        slots_on[answer["host"]] += slots_of.get(worker, 1)
+    # The nanny's OMP_NUM_THREADS=1 would leave cores idle; the fewest cores per task suit every host.
+    threads = min(max(1, answer["cores"] // slots_on[answer["host"]]) for answer in answers.values())
+    return slots_on.total(), threads
+
+
+def _inspect_worker(token: str) -> dict[str, Any]:
+    """What one worker says about itself."""
+    return {
+        "sees": Path(token).exists(),
+        "host": socket.gethostname(),
+        "cores": CPU_COUNT,
+        "version": versions()["reelprior"],
+    }
+
+
+@contextmanager
+def _connected(cluster: SpecCluster) -> Iterator[Client]:
+    """A client of an own cluster; both closed at the end, with a limit on how long that may take."""
+    client = Client(cluster, set_as_default=False)
+    try:
+        yield client
+    except BaseException:
+        _kill_processes(cluster)
+        raise
+    finally:
+        # What goes wrong while closing is no news: a worker that does not end in time ends with us.
+        with suppress(Exception):
+            client.close(timeout=_CLOSE_SECONDS)
+        with suppress(Exception):
+            cluster.close(timeout=_CLOSE_SECONDS)
+
+
+def _kill_processes(cluster: SpecCluster) -> None:
+    """End worker processes at once: who had not stopped by now would make closing wait for it.
+
+    Nothing is lost, since tasks rename whole files into place.
+    """
+    for worker in cluster.workers.values():
+        if isinstance(worker, Nanny) and worker.pid is not None:
+            with suppress(OSError):
+                os.kill(worker.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+@contextmanager
+def _unchanged_environment() -> Iterator[None]:
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,93 @@
+"""What is in a source, what is wrong with it, and which preset fits: the facts of ``reelprior probe``."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+from reelprior.io.probe import MediaInfo, probe
+from reelprior.io.scan import FrameIndex, scan
+from reelprior.pipeline.noise import noise_of, sigma_8bit
+from reelprior.pipeline.plan import cut_scenes, scene_threshold
+from reelprior.pipeline.settings import ChunkSettings
+
+__all__ = ["inspect_source", "recommend_preset"]
+
+_VISIBLE_SIGMA_8BIT = 1.5
+"""Below this, noise cannot be seen and rounding to 8 bit alone makes a third of it."""
+
+
+def inspect_source(path: str) -> dict[str, Any]:
+    """Look at a source: headers, every frame once, and the noise of a few of them.
+
+    Raises
+    ------
+    reelprior.io.errors.InputError
+        If it cannot be read.
+    """
+    info = probe(path)
+    index = scan(path)
+    frames = range(len(index.pts))
+    sigma = sigma_8bit(noise_of(path, index, frames))
+    threshold = scene_threshold(ChunkSettings(), noise_sigma_8bit=sigma)
+    scenes = cut_scenes(frames, index.scene_scores, threshold=threshold)
+    preset, why = recommend_preset(sigma)
+    video = info.video
+    return {
+        "input": info.path,
+        "kind": info.kind,
+        "container": info.container,
+        "codec": video.codec,
+        "width": video.width,
+        "height": video.height,
+        "pix_fmt": video.pix_fmt,
+        "bit_depth": video.bit_depth,
+        "sample_aspect_ratio": str(video.sample_aspect_ratio),
+        "rotation": video.rotation,
+        "frames": len(frames),
+        "seconds": round(_seconds(index), 3),
+        "average_rate": str(video.average_rate),
+        "colour": {
+            "matrix": video.colour.matrix,
+            "matrix_is_assumed": video.colour.matrix_is_assumed,
+            "range": video.colour.range,
+            "range_is_assumed": video.colour.range_is_assumed,
+            "primaries": video.colour.primaries,
+            "transfer": video.colour.transfer,
+        },
+        "streams": [
+            {"kind": stream.kind, "codec": stream.codec, "language": stream.language, "title": stream.title}
+            for stream in info.streams
+        ],
+        "chapters": info.chapters,
+        "metadata": dict(info.metadata),
+        "noise_sigma_8bit": round(sigma, 2),
+        "scenes": [[scene.start, scene.stop] for scene in scenes],
+        "remarks": list(_remarks(info, index)),
+        "preset": preset,
+        "why": why,
+    }
+
+
+def recommend_preset(sigma: float) -> tuple[str, str]:
+    """The preset for a noise of so many 8-bit grey levels, and the reason."""
+    if sigma >= _VISIBLE_SIGMA_8BIT:
+        return "denoise", f"noise of sigma {sigma:.1f} grey levels was measured"
+    return "inpaint", f"there is hardly any noise (sigma {sigma:.1f}); give --mask for what is missing"
+
+
+def _seconds(index: FrameIndex) -> float:
+    return float((index.pts[-1] - index.pts[0] + index.durations[-1]) * index.time_base)
+
+
+def _remarks(info: MediaInfo, index: FrameIndex) -> Iterable[str]:
+    """What a person should know before trusting the file."""
+    declared, found = info.video.frames_from_header, len(index.pts)
+    if declared and declared != found:
+        yield f"the header declares {declared} frames, {found} can be decoded"
+    if info.video.colour.matrix_is_assumed:
+        yield f"the colour matrix is not tagged: {info.video.colour.matrix} is assumed from the size"
+    if info.video.colour.range_is_assumed:
+        yield f"the colour range is not tagged: {info.video.colour.range} is assumed"
+    steps = {after - before for before, after in pairwise(index.pts)}
+    if steps and max(steps) - min(steps) > 1:  # a step more or less is rounding
+        yield f"the frame rate varies: {min(steps)} to {max(steps)} units of {index.time_base} s a frame"

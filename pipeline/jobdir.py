@@ -1,0 +1,205 @@
+"""The job directory: the one place where the client and its workers meet.
+
+::
+
+    OUTPUT.reelprior/
+        job.json        the order: what every task needs to know
+        index.json      the exact frame index of the source
+        manifest.json   which results are whole, by hash (`manifest`)
+        keys/           parameters of each scene's key frame
+        chunks/         restored frames of each chunk, lossless
+        progress/       one small file per running task
+        cancel          exists when running tasks have to stop
+
+Workers read the order and write results and progress; only the client writes the manifest and the cancel
+flag.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from reelprior.io.files import atomic_path, unwritable
+from reelprior.io.scan import FrameIndex
+from reelprior.models.noise import NoiseModel
+from reelprior.pipeline.backlog import Task, TaskProgress
+from reelprior.pipeline.job import Job
+from reelprior.pipeline.noise import sigma_8bit
+from reelprior.pipeline.plan import Plan, make_plan
+
+__all__ = ["JobDirectory", "Order"]
+
+_SUFFIXES = {"key": ("keys", ".npz"), "chunk": ("chunks", ".mkv")}
+_OWN_NAMES = {"job.json", "index.json", "manifest.json", "keys", "chunks", "progress", "cancel"}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What every task needs to know, and nothing that it could work out.
+
+    Attributes
+    ----------
+    fingerprint
+        Of the job, see `reelprior.pipeline.job.fingerprint`.
+    job
+        With absolute paths.
+    frames
+        The frames to restore.
+    height, width
+        Of a frame, in pixels.
+    noise
+        Given or measured.
+    """
+
+    fingerprint: str
+    job: Job
+    frames: range
+    height: int
+    width: int
+    noise: NoiseModel
+
+    def plan(self, index: FrameIndex) -> Plan:
+        """The plan; pure, so everyone makes the same one and nobody stores it."""
+        settings = self.job.settings
+        return make_plan(
+            self.frames,
+            index.scene_scores,
+            height=self.height,
+            width=self.width,
+            chunk=settings.chunk,
+            handle=settings.handle_frames,
+            noise_sigma_8bit=sigma_8bit(self.noise),
+        )
+
+
+class JobDirectory:
+    """Paths and small files of one job. Holds no state: the files are the state."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def manifest_path(self) -> Path:
+        """Of the list of finished results."""
+        return self.path / "manifest.json"
+
+    def result_path(self, task: Task) -> Path:
+        """Of a task's result."""
+        folder, suffix = _SUFFIXES[task.kind]
+        return self.path / folder / f"{task.name}{suffix}"
+
+    def is_foreign(self) -> bool:
+        """Whether it holds files that are not ours, which must neither be mixed with ours nor deleted."""
+        if not self.path.exists():
+            return False
+        if not self.path.is_dir():
+            return True
+        # Hidden files are what a killed run leaves of its temporary files.
+        names = {entry.name for entry in self.path.iterdir() if not entry.name.startswith(".")}
+        return not names <= _OWN_NAMES and not self._has_order()
+
+    def _has_order(self) -> bool:
+        try:
+            return "fingerprint" in json.loads((self.path / "job.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError):
+            return False
+
+    def create(self) -> None:
+        """Make the directory and its folders."""
+        with _disk_errors(self.path):
+            for folder in ("keys", "chunks", "progress"):
+                (self.path / folder).mkdir(parents=True, exist_ok=True)
+
+    def clear(self) -> None:
+        """Remove everything of an earlier run; foreign files stay."""
+        with _disk_errors(self.path):
+            for name in sorted(_OWN_NAMES):
+                entry = self.path / name
+                if entry.is_dir():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove the directory after success; a foreign file in it keeps it alive."""
+        self.clear()
+        with suppress(OSError):
+            self.path.rmdir()
+
+    def save_order(self, order: Order, index: FrameIndex) -> None:
+        """Write ``job.json`` and ``index.json``."""
+        text = json.dumps(
+            {
+                "fingerprint": order.fingerprint,
+                "frames": [order.frames.start, order.frames.stop],
+                "height": order.height,
+                "width": order.width,
+                "noise": asdict(order.noise),
+                "job": order.job.model_dump(mode="json"),
+            },
+            indent=1,
+        )
+        self.write_text(self.path / "job.json", text)
+        self.write_text(self.path / "index.json", index.to_json())
+
+    def load_order(self) -> tuple[Order, FrameIndex]:
+        """Read back what `save_order` wrote."""
+        fields = json.loads((self.path / "job.json").read_text(encoding="utf-8"))
+        order = Order(
+            fingerprint=fields["fingerprint"],
+            job=Job.model_validate(fields["job"]),
+            frames=range(*fields["frames"]),
+            height=fields["height"],
+            width=fields["width"],
+            noise=NoiseModel(**fields["noise"]),
+        )
+        return order, FrameIndex.from_json((self.path / "index.json").read_text(encoding="utf-8"))
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Write a small file so that a reader sees the old one or the new one, never a part."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def cancel(self) -> None:
+        """Ask running tasks to stop."""
+        with suppress(OSError):
+            (self.path / "cancel").touch()
+
+    def uncancel(self) -> None:
+        """Take the request of an earlier run back."""
+        (self.path / "cancel").unlink(missing_ok=True)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether running tasks have been asked to stop."""
+        return (self.path / "cancel").exists()
+
+    def save_progress(self, task: Task, progress: TaskProgress) -> None:
+        """Note where a task is. Only a display reads it, so it is not worth failing or syncing for."""
+        final = self.path / "progress" / f"{task.name}.json"
+        temporary = final.with_suffix(f".{os.getpid()}.tmp")
+        with suppress(OSError):
+            temporary.write_text(json.dumps([progress.frames_done, progress.loss]), encoding="utf-8")
+            temporary.replace(final)
+
+    def load_progress(self, task: Task) -> TaskProgress | None:
+        """Where a task is; None if it has not begun to say."""
+        try:
+            return TaskProgress(
+                *json.loads((self.path / "progress" / f"{task.name}.json").read_text("utf-8"))
+            )
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """A full or unwritable disk is the output's fault, not the restoration's."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error

@@ -1,0 +1,84 @@
+"""The result of a job: what ``--json`` prints and the report shows. Plain values, nothing to compute."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reelprior.pipeline.job import Job
+from reelprior.pipeline.versions import versions
+
+__all__ = ["Result"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished restoration.
+
+    Attributes
+    ----------
+    job
+        As it was asked for.
+    fingerprint
+        Of the job.
+    frames
+        How many were restored, and ``first_frame`` is the index of the first.
+    seconds
+        Wall clock, from the first look at the source to the finished output.
+    noise
+        ``sigma_8bit`` at mid-grey, whether it was ``measured``, and the fields of the noise model.
+    scenes
+        How many.
+    chunks, chunks_reused
+        How many, and how many of them an earlier run had finished.
+    streams
+        Kind and codec of every stream that was copied.
+    colour
+        How the source's colours were read, and what of that is assumed.
+    report
+        Path of the report, if one was written.
+    scores
+        PSNR, SSIM and frame-to-frame error before and after; empty without a reference.
+    """
+
+    job: Job
+    fingerprint: str
+    frames: int
+    first_frame: int
+    seconds: float
+    noise: Mapping[str, float | bool]
+    scenes: int
+    chunks: int
+    chunks_reused: int
+    streams: tuple[str, ...]
+    colour: str
+    report: str | None = None
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``--json`` prints; numbers that JSON cannot hold (an infinite PSNR) become null."""
+        settings = self.job.settings.model_dump(mode="json")
+        return {
+            "input": self.job.input,
+            "output": self.job.output,
+            "frames": self.frames,
+            "first_frame": self.first_frame,
+            "seconds": round(self.seconds, 3),
+            "seconds_per_frame": round(self.seconds / self.frames, 4),
+            **{
+                name: value if value is None or math.isfinite(value) else None
+                for name, value in self.scores.items()
+            },
+            "noise": dict(self.noise),
+            "seed": settings["seed"],
+            "device": settings["compute"]["device"],
+            "colour": self.colour,
+            "streams": list(self.streams),
+            "scenes": self.scenes,
+            "chunks": self.chunks,
+            "chunks_reused": self.chunks_reused,
+            "report": self.report,
+            "fingerprint": self.fingerprint,
+            "settings": settings,
+            "versions": versions(),
+        }

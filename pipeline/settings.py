@@ -1,0 +1,142 @@
+"""Settings of a job: the engine's groups and what the pipeline adds. Frozen, validated once, passed whole.
+
+A group is a table of a preset (``[fit]``), a field a key with a dotted name (``fit.iterations``). This module
+knows neither files nor the command line; `presets` does.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from reelprior.models.settings import ComputeSettings, EngineSettings
+from reelprior.pipeline.errors import UsageError
+
+__all__ = ["ChunkSettings", "Settings", "setting_keys", "validate_settings"]
+
+
+def _denoise_strength(value: object) -> object:
+    """Refuse in one sentence what is neither a word nor a sigma; a union's own message would be three."""
+    allowed = 'must be "auto", "none" or a sigma above 0 in 8-bit grey levels'
+    if isinstance(value, str) and value not in {"auto", "none"}:
+        try:
+            value = float(value)
+        except ValueError:
+            raise ValueError(allowed) from None
+    if isinstance(value, bool) or (isinstance(value, int | float) and not 0 < value <= 255):
+        raise ValueError(allowed)
+    return value
+
+
+class ChunkSettings(BaseModel):
+    """How a clip is cut into pieces that are restored one by one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frames: Annotated[int, Field(ge=1)] = 32
+    """Frames of a chunk at most; a scene is divided into equal chunks of at most this length."""
+    fade: Annotated[int, Field(ge=0)] = 2
+    """Frames on both sides of a chunk border over which two neighbouring chunks are cross-faded."""
+    megapixels: Annotated[float, Field(gt=0)] = 32.0
+    """Pixels of a chunk at most, in millions: large frames get shorter chunks, which bounds the memory."""
+    scene_threshold: Annotated[float, Field(gt=0, le=100)] = 10.0
+    """FFmpeg's scdet score from which a frame begins a new scene."""
+
+
+class Settings(EngineSettings):
+    """Everything that a preset can say: the engine's groups plus the job's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of every random number; the same seed gives the same result on the same machine."""
+    denoise: Annotated[Literal["auto", "none"] | float, BeforeValidator(_denoise_strength)] = "auto"
+    """The noise: measured, left alone (only the mask is restored), or its sigma in 8-bit grey levels."""
+    compute: ComputeSettings = ComputeSettings()
+    chunk: ChunkSettings = ChunkSettings()
+
+    @property
+    def handle_frames(self) -> int:
+        """How far the engine looks beside a frame: the largest radius of its fusion, in frames."""
+        radii = (value for key, value in self.fusion if key.endswith("radius"))
+        return max(radii, default=0)
+
+
+def validate_settings(tree: Mapping[str, Any], *, where: Callable[[str], str]) -> Settings:
+    """Turn a nested mapping, as TOML gives it, into settings.
+
+    Parameters
+    ----------
+    tree
+        Groups and keys; what is missing keeps its default.
+    where
+        Where a dotted key (or a group) comes from, for the message: a preset's name, a file, an option.
+
+    Raises
+    ------
+    UsageError
+        For the first unknown key (naming the nearest) or wrong value (naming what is allowed), in one line.
+    """
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        key, fault = _first_fault(error)
+        raise UsageError(f"{where(key)}: {fault}") from error
+
+
+def setting_keys(group: str | None = None) -> tuple[str, ...]:
+    """The dotted names of all settings, or the names within one group."""
+    if group is not None:
+        return tuple(_group_model(group).model_fields)
+    keys: list[str] = []
+    for name in Settings.model_fields:
+        members = _group_model(name, missing_ok=True).model_fields
+        keys += [f"{name}.{member}" for member in members] or [name]
+    return tuple(keys)
+
+
+def _group_model(name: str, *, missing_ok: bool = False) -> type[BaseModel]:
+    annotation = Settings.model_fields[name].annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if missing_ok:
+        return BaseModel
+    raise KeyError(name)
+
+
+def _first_fault(error: ValidationError) -> tuple[str, str]:
+    """The key of the first fault, and the fault in one line."""
+    fault = error.errors(include_url=False)[0]
+    path = [str(part) for part in fault["loc"]]
+    if fault["type"] == "extra_forbidden":
+        return ".".join(path), _unknown_key(path)
+    # A union or tuple adds parts of its own to the path; the key is what the user wrote.
+    key = ".".join(path[: 2 if path[0] in _groups() else 1])
+    if fault["type"] == "model_type":
+        return key, f"{key} is a group of settings; its keys are {', '.join(setting_keys(path[0]))}"
+    reason = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    # What a group's own validator says concerns several of its keys, and names them.
+    value = "" if key in _groups() else f" = {fault['input']!r}"
+    return key, f"{key}{value}: {reason[:1].lower()}{reason[1:]}"
+
+
+def _unknown_key(path: list[str]) -> str:
+    key = ".".join(path)
+    if len(path) > 1:
+        names, group = setting_keys(path[0]), f"the keys of [{path[0]}] are"
+        candidates = [f"{path[0]}.{name}" for name in names]
+    else:
+        names, group = tuple(Settings.model_fields), "groups and keys are"
+        # A key written without its group ("iterations") is a common slip: compare with the last parts too.
+        candidates = [*names, *(name for name in setting_keys() if name.split(".")[-1] == key)]
+    nearest = difflib.get_close_matches(key, candidates, n=1, cutoff=0.5)
+    nearest = [name for name in candidates if name.endswith(f".{key}")][:1] or nearest
+    hint = f", did you mean {nearest[0]}?" if nearest else ";"
+    return f"unknown key {key}{hint} {group} {', '.join(names)}"
+
+
+def _groups() -> tuple[str, ...]:
+    return tuple(
+        name for name in Settings.model_fields if _group_model(name, missing_ok=True) is not BaseModel
+    )

@@ -1,0 +1,184 @@
+"""The two tasks that Dask runs. Only strings and numbers travel; pixels and parameters stay in files.
+
+A task may run twice, at the same time even, and may be killed at any moment: it reads the order, computes,
+and renames one whole file into place. Running it again gives the same file.
+"""
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reelprior.io.chunks import write_frames
+from reelprior.io.errors import MediaError
+from reelprior.io.files import load_arrays, save_arrays, sha256
+from reelprior.io.masks import open_masks
+from reelprior.io.reader import open_reader
+from reelprior.io.scan import FrameIndex
+from reelprior.models import temporal
+from reelprior.models.errors import FitError
+from reelprior.models.settings import ComputeSettings
+from reelprior.models.temporal import Clip, Step
+from reelprior.pipeline.backlog import Task, TaskProgress
+from reelprior.pipeline.errors import Interrupted, PipelineError
+from reelprior.pipeline.jobdir import JobDirectory, Order
+
+__all__ = ["fit_key_frame", "restore_chunk"]
+
+_SECONDS_BETWEEN_CHECKS = 0.2
+_log = logging.getLogger(__name__)
+
+TaskFunction = Callable[[str, int, str, int], str]
+
+
+def _with_errors_that_travel(function: TaskFunction) -> TaskFunction:
+    """Let a task raise its error without causes: those of PyAV do not survive being pickled."""
+
+    @functools.wraps(function)
+    def task(job_dir: str, number: int, device: str, threads: int) -> str:
+        try:
+            return function(job_dir, number, device, threads)
+        except (MediaError, FitError, PipelineError) as error:
+            _log.debug("%s %d failed", function.__name__, number, exc_info=True)
+            bare = type(error)(str(error))
+        raise bare
+
+    return task
+
+
+@_with_errors_that_travel
+def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str:
+    """Fit a scene's key frame from nothing and store the parameters.
+
+    Parameters
+    ----------
+    job_dir
+        The job directory, as this process sees it.
+    scene_id
+        Which scene.
+    device
+        Where to compute: ``auto``, ``cpu``, ``cuda`` or ``cuda:K``, from this process's point of view.
+    threads
+        CPU threads to use; 0 leaves the process as it is.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file written, in hex.
+
+    Raises
+    ------
+    Interrupted
+        If the cancel flag appears.
+    """
+    directory, order, index = _open(job_dir, threads)
+    scene = order.plan(index).scenes[scene_id]
+    task = Task("key", scene_id)
+    parameters = temporal.fit_key_frame(
+        _read_clip(order, index, scene.read),
+        scene.key - scene.read.start,
+        engine=order.job.settings,
+        compute=_compute(order, device),
+        seed=order.job.settings.seed,
+        on_step=_watch(directory, task),
+    )
+    path = directory.result_path(task)
+    save_arrays(path, parameters)
+    return sha256(path)
+
+
+@_with_errors_that_travel
+def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str:
+    """Restore the frames of a chunk, starting from its scene's parameters, and store them.
+
+    Parameters, result and errors are those of `fit_key_frame`.
+    """
+    directory, order, index = _open(job_dir, threads)
+    chunk = order.plan(index).chunks[chunk_id]
+    task = Task("chunk", chunk_id)
+    clip = _read_clip(order, index, chunk.read)
+    wanted = _shift(chunk.write, -chunk.read.start)
+    warm = order.job.settings.temporal.enabled
+    restored = temporal.restore_clip(
+        clip,
+        wanted,
+        parameters=load_arrays(directory.result_path(Task("key", chunk.scene))) if warm else {},
+        engine=order.job.settings,
+        compute=_compute(order, device),
+        seed=order.job.settings.seed,
+        on_step=_watch(directory, task),
+    )
+    if order.job.restores_only_the_mask:
+        restored = _keep_known_pixels(restored, clip, wanted)
+    path = directory.result_path(task)
+    write_frames(path, restored)
+    return sha256(path)
+
+
+def _open(job_dir: str, threads: int) -> tuple[JobDirectory, Order, FrameIndex]:
+    if threads:
+        # A nanny starts its worker with OMP_NUM_THREADS=1 unless told otherwise, and OpenCV counts for
+        # itself.
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(threads)
+    directory = JobDirectory(job_dir)
+    _stop_if_told(directory)  # a task that was still waiting when the job was cancelled
+    return directory, *directory.load_order()
+
+
+def _compute(order: Order, device: str) -> ComputeSettings:
+    """The job's arithmetic on this worker's device."""
+    return order.job.settings.compute.model_copy(update={"device": device})
+
+
+def _read_clip(order: Order, index: FrameIndex, frames: range) -> Clip:
+    """The frames of a range, with what is missing in them and how noisy they are."""
+    pixels = np.empty((len(frames), 3, order.height, order.width), np.float32)
+    with open_reader(order.job.input, index) as reader:
+        for frame in reader.read(frames.start, frames.stop):
+            pixels[frame.index - frames.start] = frame.pixels
+    missing = None
+    if order.job.mask is not None:
+        masks = open_masks(order.job.mask, size=(order.height, order.width), frames=len(index.pts))
+        missing = masks.read(frames.start, frames.stop)
+    return Clip(frames=pixels, missing=missing, noise=order.noise)
+
+
+def _keep_known_pixels(restored: NDArray[np.float32], clip: Clip, wanted: range) -> NDArray[np.float32]:
+    """The restored pixels where the mask says missing, the source's own elsewhere. All (t, 3, H, W)."""
+    at = slice(wanted.start, wanted.stop)
+    if clip.missing is None:
+        return clip.frames[at]
+    return np.where(clip.missing[at, None], restored, clip.frames[at])  # (t, 1, H, W) against (t, 3, H, W)
+
+
+def _watch(directory: JobDirectory, task: Task) -> Callable[[Step], None]:
+    """What the engine calls once per iteration: tells the client where it is, and stops when asked to."""
+    last = -_SECONDS_BETWEEN_CHECKS
+
+    def on_step(step: Step) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if (
+            now - last < _SECONDS_BETWEEN_CHECKS
+        ):  # an iteration takes milliseconds, a look at a file server more
+            return
+        last = now
+        _stop_if_told(directory)
+        directory.save_progress(task, TaskProgress(step.frames_done, step.loss))
+
+    return on_step
+
+
+def _stop_if_told(directory: JobDirectory) -> None:
+    if directory.cancelled:
+        raise Interrupted(f"the tasks of {directory.path} were told to stop")
+
+
+def _shift(frames: range, by: int) -> range:
+    return range(frames.start + by, frames.stop + by)
