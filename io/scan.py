@@ -21,7 +21,7 @@ from reelprior.io.errors import InputError
 from reelprior.io.images import SEQUENCE_RATE, is_images
 from reelprior.io.sequence import SequenceReader
 
-__all__ = ["FrameIndex", "frame_digest", "presentation_times", "scan"]
+__all__ = ["FrameIndex", "frame_digest", "presentation_times", "scan", "scene_scores"]
 
 # Decoders reorder within 16 pictures; times further out of order do not belong to one time line.
 _REORDER = 16
@@ -40,8 +40,8 @@ class FrameIndex:
     time_base
         Seconds per unit.
     scene_scores
-        How much each frame differs from the one before, 0 to 100 (FFmpeg's ``scdet``; cuts score above 10 or
-        so). 0 for the first.
+        How much more each frame differs from the one before than its neighbours do, 0 to 100; see
+        `scene_scores`. Cuts score above 10 or so. 0 for the first.
     digests
         `frame_digest` of each frame, by which readers know that a seek went where it should. Empty where no
         frame can be found by its time, because the stream has none, or wrong ones.
@@ -108,9 +108,9 @@ def scan(path: str | Path) -> FrameIndex:
 def _scan_video(path: Path) -> FrameIndex:
     raw: list[int | None] = []
     durations: list[int] = []
-    scores: list[float] = []
+    differences: list[float] = []
     digests: list[int] = []
-    scene_score = _SceneScore()
+    difference = _FrameDifference()
     size: tuple[int, int] | None = None
     with open_container(path) as container:
         stream = video_stream(container, path)
@@ -122,7 +122,7 @@ def _scan_video(path: Path) -> FrameIndex:
             raw.append(frame.pts)
             durations.append(frame.duration or 0)
             digests.append(frame_digest(frame))
-            scores.append(scene_score(frame))
+            differences.append(difference(frame))
     if not raw:
         raise InputError(f"{path}: not one frame can be decoded: check that it is complete and not encrypted")
     pts = presentation_times(raw, durations, step=max(round(1 / (rate * time_base)), 1))
@@ -131,22 +131,22 @@ def _scan_video(path: Path) -> FrameIndex:
         pts=tuple(pts),
         durations=tuple(durations),
         time_base=time_base,
-        scene_scores=tuple(scores),
+        scene_scores=scene_scores(differences),
         digests=tuple(digests) if times_are_true else (),
     )
 
 
 def _scan_images(path: Path) -> FrameIndex:
-    scene_score = _SceneScore()
-    scores = []
+    difference = _FrameDifference()
+    differences = []
     with SequenceReader(path) as reader:
         for frame in reader.read(0):
             codes = np.rint(frame.pixels.transpose(1, 2, 0) * 255).astype(np.uint8)
-            scores.append(
-                scene_score(av.VideoFrame.from_ndarray(np.ascontiguousarray(codes), format="rgb24"))
+            differences.append(
+                difference(av.VideoFrame.from_ndarray(np.ascontiguousarray(codes), format="rgb24"))
             )
-    count = len(scores)
-    return FrameIndex(tuple(range(count)), (1,) * count, 1 / SEQUENCE_RATE, tuple(scores))
+    count = len(differences)
+    return FrameIndex(tuple(range(count)), (1,) * count, 1 / SEQUENCE_RATE, scene_scores(differences))
 
 
 def frame_digest(frame: av.VideoFrame) -> int:
@@ -197,8 +197,28 @@ def presentation_times(raw: Sequence[int | None], durations: Sequence[int], *, s
     return moved
 
 
-class _SceneScore:
-    """FFmpeg's ``scdet`` filter as a function of successive frames: each one's score against the last."""
+def scene_scores(differences: Sequence[float]) -> tuple[float, ...]:
+    """What frame differences say about cuts.
+
+    A frame's score is its difference minus the smaller of the differences of the frames before and after it. Noise
+    and steady motion, which all frames share, cancel; ``scdet``'s own score compares with the frame before only, which
+    calls heavy noise a cut at the second frame of a clip and after every cut.
+
+    Parameters
+    ----------
+    differences
+        Mean absolute difference of each frame to the one before, 0 to 100; that of the first frame means nothing.
+    """
+    last = len(differences) - 1
+    scores = [0.0] if differences else []
+    for t in range(1, len(differences)):
+        around = [differences[k] for k in (t - 1, t + 1) if 1 <= k <= last]
+        scores.append(max(0.0, differences[t] - min(around, default=0.0)))
+    return tuple(scores)
+
+
+class _FrameDifference:
+    """Mean absolute difference to the frame before, 0 to 100, as FFmpeg's ``scdet`` filter measures it."""
 
     def __init__(self) -> None:
         self._graph: Graph | None = None
@@ -215,7 +235,7 @@ class _SceneScore:
         self._graph.push(frame)
         scored = self._graph.pull()
         # Another pixel format in mid-stream: two recordings were joined there.
-        return 100.0 if is_splice else float(scored.metadata.get("lavfi.scd.score", 0))
+        return 100.0 if is_splice else float(scored.metadata.get("lavfi.scd.mafd", 0))
 
 
 def _scdet(frame: av.VideoFrame) -> Graph:

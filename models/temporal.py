@@ -76,7 +76,7 @@ def restore_clip(
     clip: Clip,
     wanted: range,
     *,
-    parameters: dict[str, NDArray[np.float32]],
+    parameters: dict[str, NDArray[np.float32]] | None,
     engine: EngineSettings,
     compute: ComputeSettings,
     seed: int,
@@ -91,7 +91,8 @@ def restore_clip(
     wanted
         Positions of the frames to restore.
     parameters
-        From `fit_key_frame`, with the same settings and seed.
+        From `fit_key_frame`, with the same settings and seed; None fits every frame from a random start of its own,
+        which is the method as published, and the way for a single picture.
     engine, compute, seed, on_step
         As there.
 
@@ -101,7 +102,7 @@ def restore_clip(
         (len(wanted), 3, H, W) in [0, 1].
     """
     walk = _Walk(clip, engine, Compute(compute), seed)
-    if not engine.temporal.enabled:
+    if parameters is None:
         return walk.frame_by_frame(wanted, on_step)
     walk.prior.load(parameters)
     return walk.warm(wanted, on_step)
@@ -134,14 +135,15 @@ class _Walk:
         return add_back_structure(latent, fused, self.noise) if self.engine.temporal.add_back else latent
 
     def frame_by_frame(self, wanted: range, on_step: OnStep) -> NDArray[np.float32]:
-        """Every frame from a random start of its own: the method as published, and the way for a single picture."""
+        """Every frame from a random start of its own."""
         restored = []
         for number, t in enumerate(wanted):
+
+            def on_iteration(done: int, of: int, loss: float, number: int = number, t: int = t) -> None:
+                on_step(Step(t, number + done / of, loss))
+
             self.prior = self._new_prior()
-            latent = self.cold_fit(
-                t, on_step=lambda done, of, loss, n=number, t=t: on_step(Step(t, n + done / of, loss))
-            )
-            restored.append(latent[0].cpu().numpy())
+            restored.append(self.cold_fit(t, on_step=on_iteration)[0].cpu().numpy())
         return np.stack(restored)
 
     def warm(self, wanted: range, on_step: OnStep) -> NDArray[np.float32]:
@@ -203,13 +205,20 @@ class _Walk:
             guide, reference = self._from_neighbour(around, t, neighbour, neighbour_result)
             fused = around.fused(t, radius=radius)
             quick = self.compute.tensor(self.quick[t])[None]
+
+            def on_iteration(
+                done: int, loss: float, number: int = number, t: int = t, budget: int = budget
+            ) -> None:
+                on_step(t, number + done / budget, loss)
+
+            problem = Problem((fused,), self._guides(quick, guide), self.noise, around.captured(t), reference)
             latent = fit(
                 self.prior,
-                Problem((fused,), self._guides(quick, guide), self.noise, around.captured(t), reference),
+                problem,
                 iterations=budget,
                 learning_rate=learning_rate,
                 held_out=False,
-                on_iteration=lambda done, loss, n=number, t=t, of=budget: on_step(t, n + done / of, loss),
+                on_iteration=on_iteration,
             )
             mean = latent if others is None else (latent + self.compute.tensor(others[t - start])[None]) / 2
             result = add_back_structure(mean, fused, self.noise) if temporal.add_back else mean

@@ -40,13 +40,13 @@ def estimate_flow(source: NDArray[np.float32], target: NDArray[np.float32]) -> N
         cv2.copyMakeBorder(_grey(picture), 0, bottom, 0, right, cv2.BORDER_REPLICATE)
         for picture in (source, target)
     ]
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(grey[0], grey[1], None)  # type: ignore
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(grey[0], grey[1], None)  # type: ignore[attr-defined]
     return np.ascontiguousarray(flow[:height, :width].transpose(2, 0, 1))  # (H, W, 2) -> (2, H, W)
 
 
 def _grey(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    mean = picture.mean(axis=0, dtype=np.float32)
-    return np.clip(np.rint(mean * 255), 0, 255).astype(np.uint8)
+    levels: NDArray[np.float32] = np.rint(picture.mean(axis=0, dtype=np.float32) * 255)
+    return np.clip(levels, 0, 255).astype(np.uint8)
 
 
 def warp(picture: Tensor, flow: Tensor, *, mode: str = "bilinear", padding: str = "border") -> Tensor:

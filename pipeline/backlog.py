@@ -45,14 +45,12 @@ class Backlog:
         The whole plan.
     done
         Tasks whose results are whole already.
-    key_frames
-        Whether chunks start from their scene's key frame; not so where every frame is fitted by itself.
     """
 
-    def __init__(self, plan: Plan, *, done: Collection[Task] = (), key_frames: bool = True) -> None:
+    def __init__(self, plan: Plan, *, done: Collection[Task] = ()) -> None:
         self._scene_of = {chunk.id: chunk.scene for chunk in plan.chunks}
-        have_key = (task.id for task in done if task.kind == "key")
-        self._have_key = set(have_key) if key_frames else {scene.id for scene in plan.scenes}
+        self._have_key = {task.id for task in done if task.kind == "key"}
+        self._have_key |= {scene.id for scene in plan.scenes if scene.key is None}
         # In order of time, each scene's key before its chunks: the first free worker takes the first task
         # that may start, so while one key is being fitted the others fit the keys of the next scenes.
         self._waiting: deque[Task] = deque()

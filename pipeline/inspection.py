@@ -7,7 +7,7 @@ from typing import Any
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.pipeline.noise import noise_of, sigma_8bit
-from reelprior.pipeline.plan import cut_scenes, scene_threshold
+from reelprior.pipeline.plan import cut_scenes
 from reelprior.pipeline.settings import ChunkSettings
 
 __all__ = ["inspect_source", "recommend_preset"]
@@ -28,7 +28,7 @@ def inspect_source(path: str) -> dict[str, Any]:
     index = scan(path)
     frames = range(len(index.pts))
     sigma = sigma_8bit(noise_of(path, index, frames))
-    threshold = scene_threshold(ChunkSettings(), noise_sigma_8bit=sigma)
+    threshold = ChunkSettings().scene_threshold
     scenes = cut_scenes(frames, index.scene_scores, threshold=threshold)
     preset, why = recommend_preset(sigma)
     video = info.video

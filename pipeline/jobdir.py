@@ -28,7 +28,6 @@ from reelprior.io.scan import FrameIndex
 from reelprior.models.noise import NoiseModel
 from reelprior.pipeline.backlog import Task, TaskProgress
 from reelprior.pipeline.job import Job
-from reelprior.pipeline.noise import sigma_8bit
 from reelprior.pipeline.plan import Plan, make_plan
 
 __all__ = ["JobDirectory", "Order"]
@@ -72,7 +71,7 @@ class Order:
             width=self.width,
             chunk=settings.chunk,
             handle=settings.handle_frames,
-            noise_sigma_8bit=sigma_8bit(self.noise),
+            warm_starts=settings.temporal.enabled,
         )
 
 

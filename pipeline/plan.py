@@ -20,7 +20,7 @@ from itertools import pairwise
 
 from reelprior.pipeline.settings import ChunkSettings
 
-__all__ = ["Chunk", "Plan", "Scene", "cut_scenes", "fade_weights", "make_plan", "scene_threshold"]
+__all__ = ["Chunk", "Plan", "Scene", "cut_scenes", "fade_weights", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,15 @@ class Scene:
         The frame that is fitted from nothing and whose parameters every chunk of the scene starts from: the
         middle of the scene's first chunk. The middle, because it has neighbours on both sides and lies away
         from a dissolve at the cut; of the first chunk, because then the key frame does not move when the
-        scene turns out longer.
+        scene turns out longer. None where nothing is handed on: every frame is fitted by itself, or is the
+        only one of its scene.
     read
         The frames that the key-frame fit may look at: what the first chunk reads, so it costs no more memory.
     """
 
     id: int
     frames: range
-    key: int
+    key: int | None
     read: range
 
 
@@ -96,7 +97,7 @@ def make_plan(
     width: int,
     chunk: ChunkSettings,
     handle: int,
-    noise_sigma_8bit: float = 0.0,
+    warm_starts: bool = True,
 ) -> Plan:
     """Cut the frames into scenes and the scenes into chunks.
 
@@ -112,8 +113,8 @@ def make_plan(
         Lengths, fade and scene threshold.
     handle
         How many frames the engine looks beside a frame.
-    noise_sigma_8bit
-        Of the clip, in 8-bit grey levels.
+    warm_starts
+        Whether a frame starts from its neighbour's parameters, so that a scene needs a key frame.
 
     Raises
     ------
@@ -125,8 +126,7 @@ def make_plan(
     longest = _frames_per_chunk(height, width, chunk)
     scenes: list[Scene] = []
     chunks: list[Chunk] = []
-    threshold = scene_threshold(chunk, noise_sigma_8bit=noise_sigma_8bit)
-    for span in cut_scenes(frames, scores, threshold=threshold):
+    for span in cut_scenes(frames, scores, threshold=chunk.scene_threshold):
         cores = _divide(span, longest)
         # Fades of one chunk must not meet, or a frame would have three results to blend.
         fade = min(chunk.fade, min(len(core) for core in cores) // 2)
@@ -134,20 +134,9 @@ def make_plan(
         for core in cores:
             write = _widen(core, fade, within=span)
             chunks.append(Chunk(len(chunks), len(scenes), core, write, _widen(write, handle, within=span)))
-        key = (cores[0].start + cores[0].stop) // 2
+        key = (cores[0].start + cores[0].stop) // 2 if warm_starts and len(span) > 1 else None
         scenes.append(Scene(len(scenes), span, key, chunks[first].read))
     return Plan(frames, tuple(scenes), tuple(chunks))
-
-
-def scene_threshold(chunk: ChunkSettings, *, noise_sigma_8bit: float) -> float:
-    """The score from which a frame begins a scene: the setting's, or more where noise alone would reach it.
-
-    scdet compares a frame's difference with the difference before. For the second frame of a clip, and for
-    the one after a cut, that says nothing, and the score is the difference itself: of two frames that differ
-    by their noise alone, 0.26 per grey level of sigma (independent noise in R'G'B', of which scdet sees the
-    luma).
-    """
-    return max(chunk.scene_threshold, 1.3 * 0.26 * noise_sigma_8bit)
 
 
 def cut_scenes(frames: range, scores: Sequence[float], *, threshold: float) -> list[range]:

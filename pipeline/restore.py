@@ -113,7 +113,7 @@ def _restore_chunks(
     job: Job, plan: Plan, directory: JobDirectory, manifest: Manifest, display: Display
 ) -> None:
     """Fit the key frames and restore the chunks that the manifest does not vouch for."""
-    backlog = Backlog(plan, done=manifest.done, key_frames=job.settings.temporal.enabled)
+    backlog = Backlog(plan, done=manifest.done)
     if backlog.empty:
         return
 

@@ -41,7 +41,7 @@ class ChunkSettings(BaseModel):
     megapixels: Annotated[float, Field(gt=0)] = 32.0
     """Pixels of a chunk at most, in millions: large frames get shorter chunks, which bounds the memory."""
     scene_threshold: Annotated[float, Field(gt=0, le=100)] = 10.0
-    """FFmpeg's scdet score from which a frame begins a new scene."""
+    """Scene score (0 to 100, see `reelprior.io.scan.scene_scores`) from which a frame begins a new scene."""
 
 
 class Settings(EngineSettings):

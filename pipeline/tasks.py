@@ -78,6 +78,8 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     """
     directory, order, index = _open(job_dir, threads)
     scene = order.plan(index).scenes[scene_id]
+    if scene.key is None:
+        raise ValueError(f"scene {scene_id} has no key frame")
     task = Task("key", scene_id)
     parameters = temporal.fit_key_frame(
         _read_clip(order, index, scene.read),
@@ -99,15 +101,16 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
     Parameters, result and errors are those of `fit_key_frame`.
     """
     directory, order, index = _open(job_dir, threads)
-    chunk = order.plan(index).chunks[chunk_id]
+    plan = order.plan(index)
+    chunk = plan.chunks[chunk_id]
     task = Task("chunk", chunk_id)
     clip = _read_clip(order, index, chunk.read)
     wanted = _shift(chunk.write, -chunk.read.start)
-    warm = order.job.settings.temporal.enabled
+    has_key = plan.scenes[chunk.scene].key is not None
     restored = temporal.restore_clip(
         clip,
         wanted,
-        parameters=load_arrays(directory.result_path(Task("key", chunk.scene))) if warm else {},
+        parameters=load_arrays(directory.result_path(Task("key", chunk.scene))) if has_key else None,
         engine=order.job.settings,
         compute=_compute(order, device),
         seed=order.job.settings.seed,

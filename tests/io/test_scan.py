@@ -11,7 +11,7 @@ from media import make_video
 
 from reelprior.io.errors import InputError
 from reelprior.io.reader import open_reader
-from reelprior.io.scan import FrameIndex, presentation_times, scan
+from reelprior.io.scan import FrameIndex, presentation_times, scan, scene_scores
 
 MILLISECOND = Fraction(1, 1000)
 
@@ -136,3 +136,11 @@ def test_mended_times_always_increase(raw, step, duration):
 )
 def test_times_are_mended_as_described(raw, mended):
     assert presentation_times(raw, [0] * len(raw), step=40) == mended
+
+
+def test_noise_and_steady_motion_are_not_cuts_and_cuts_are():
+    """What scdet measures of noise (constant differences) and of a cut in the middle of it."""
+    assert max(scene_scores([0.0, 13.0, 13.2, 12.9, 13.1])) < 1
+    scores = scene_scores([0.0, 8.0, 8.1, 60.0, 8.0, 7.9])
+    assert [t for t, score in enumerate(scores) if score > 10] == [3]
+    assert [t for t, score in enumerate(scene_scores([0.0, 1.0, 50.0, 55.0, 1.0])) if score > 10] == [2, 3]

@@ -8,8 +8,17 @@ from reelprior.pipeline.plan import make_plan
 from reelprior.pipeline.settings import ChunkSettings
 
 #: Two scenes of 8 frames, two chunks each.
-PLAN = make_plan(
-    range(16), [0.0] * 8 + [50.0] + [0.0] * 7, height=48, width=64, chunk=ChunkSettings(frames=4), handle=1
+PLAN, WITHOUT_KEYS = (
+    make_plan(
+        range(16),
+        [0.0] * 8 + [50.0] + [0.0] * 7,
+        height=48,
+        width=64,
+        chunk=ChunkSettings(frames=4),
+        handle=1,
+        warm_starts=warm_starts,
+    )
+    for warm_starts in (True, False)
 )
 
 
@@ -42,7 +51,7 @@ def test_finished_chunks_are_not_done_again_nor_the_key_frames_only_they_needed(
 
 
 def test_without_warm_starts_there_are_no_key_frames():
-    backlog = Backlog(PLAN, key_frames=False)
+    backlog = Backlog(WITHOUT_KEYS)
     assert backlog.take(at_most=10) == [chunk(number) for number in range(4)]
 
 
