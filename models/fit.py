@@ -50,6 +50,9 @@ class Problem:
         because its noise is independent of that of the neighbours in the fused target.
     reference
         For the consistency term, or None.
+    hidden
+        (1, 1, H, W), 1 at the pixels hidden from the fit, by whose error it is stopped; None to do all iterations.
+        The guides must not have seen the captured frame there.
     """
 
     observations: tuple[Observation, ...]
@@ -57,6 +60,7 @@ class Problem:
     noise: NoiseModel
     captured: Observation
     reference: Reference | None = None
+    hidden: Tensor | None = None
 
 
 class Prior:
@@ -96,7 +100,8 @@ class Prior:
                 parameter.data = parameter.data.contiguous(memory_format=compute.memory_format)
         self.network = generator
         unit = SkipGenerator.multiple_of(network)
-        self._padded = tuple(-(-side // unit) * unit for side in size)
+        # At least two units: the deepest scale must have more than one pixel to be normalised and reflected.
+        self._padded = tuple(max(2, -(-side // unit)) * unit for side in size)
         self._random = torch.Generator().manual_seed(seed)
         code = torch.rand(
             1,
@@ -154,10 +159,16 @@ class Prior:
                 number, _, field = rest.partition(".")
                 state.setdefault(int(number), {})[field] = value
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": state})
+        # Fused Adam walks through memory: moments must lie as the parameters do, and files do not keep the layout.
+        for moments in self.optimiser.state.values():
+            for field, value in moments.items():
+                if value.ndim == 4:
+                    moments[field] = value.contiguous(memory_format=self.compute.memory_format)
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
-    return tensor.detach().float().cpu().numpy()
+    # A copy: on the CPU the array would be the parameter itself, and change with the next iteration.
+    return np.array(tensor.detach().float().cpu().numpy())
 
 
 def fit(
@@ -166,7 +177,6 @@ def fit(
     *,
     iterations: int,
     learning_rate: float,
-    held_out: bool,
     on_iteration: Callable[[int, float], None],
 ) -> Tensor:
     """Fit the generator to a frame and return the averaged picture; the prior is left at the last iterate.
@@ -181,8 +191,6 @@ def fit(
         At most so many.
     learning_rate
         Of Adam.
-    held_out
-        Whether to hide pixels and stop by them (settings ``stopping``); else all iterations are done.
     on_iteration
         Called after each with the number done and the latest known loss; may raise to end the fit.
 
@@ -201,8 +209,10 @@ def fit(
             "not one pixel of the frame is observed: the mask covers everything; draw a smaller mask"
         )
     engine = prior.engine
-    rule = HeldOutRule(engine.stopping) if held_out and engine.stopping.held_out > 0 else None
-    hidden = prior.hidden_pixels(engine.stopping.held_out) if rule else None
+    hidden = problem.hidden
+    if hidden is not None and not bool((problem.captured.weight * hidden).any()):
+        hidden = None  # nothing was captured there to judge by: all iterations are done
+    rule = HeldOutRule(engine.stopping)
     observations = _without(problem.observations, hidden)
     guides = prior.prepare(problem.guides)
     for group in prior.optimiser.param_groups:
@@ -232,7 +242,7 @@ def fit(
                     f"the loss is {loss_value} after {iteration + 1} iterations; lower fit.learning_rate or use "
                     "--set compute.autocast=off"
                 )
-            if rule is not None and hidden is not None:
+            if hidden is not None:
                 if rule.look(iteration, _error_at(hidden, average, problem)):
                     best = average.clone()
                 if rule.ends(iteration):

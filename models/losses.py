@@ -50,5 +50,5 @@ def consistency_term(latent: Tensor, reference: Tensor, visible: Tensor) -> Tens
     visible
         (1, 1, H, W) in [0, 1].
     """
-    scaled = (latent - reference) / _CHARBONNIER_SCALE
+    scaled = (latent - reference.detach()) / _CHARBONNIER_SCALE
     return _CHARBONNIER_SCALE * (visible * (torch.sqrt(scaled.square() + 1) - 1)).mean()

@@ -146,4 +146,4 @@ def detect_clipping(noise: NoiseModel, frames: NDArray[np.float32]) -> NoiseMode
     deviation = noise._variance_unclipped(clean).sqrt()
     saturated = _cumulative(-clean / deviation) + _cumulative((clean - 1) / deviation)
     observed = np.mean((frames <= _SATURATION) | (frames >= 1 - _SATURATION))
-    return replace(noise, clipped=bool(observed >= 0.5 * float(saturated.mean())))
+    return replace(noise, clipped=bool(observed > 0.5 * float(saturated.mean())))

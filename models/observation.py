@@ -57,7 +57,8 @@ def fuse(observations: Sequence[Observation]) -> Observation:
     total = torch.stack([o.weight for o in observations]).sum(0)
     safe = total.clamp(min=torch.finfo(total.dtype).tiny)
     image = torch.stack([o.weight * o.image for o in observations]).sum(0) / safe
-    variance = torch.stack([o.weight.square() * o.variance for o in observations]).sum(0) / safe.square()
+    # Shares are squared, not weights: the square of a small weight is 0 in float32.
+    variance = torch.stack([(o.weight / safe).square() * o.variance for o in observations]).sum(0)
     seen = total > 0
     return Observation(
         image=torch.where(seen, image, observations[0].image),

@@ -87,10 +87,10 @@ class Downsample:
             raise ValueError(
                 f"{width}x{height} is not a multiple of the factor {self.factor}; pad the frame first"
             )
-        # Taps at half-pixel distances from the centre of each block, over two lobes on each side.
-        taps = 4 * self.factor
+        # Taps around the centre of each block, over two lobes on each side.
+        taps = 4 * self.factor - self.factor % 2  # an odd block has its centre on a pixel
         at = (torch.arange(taps, dtype=latent.dtype, device=latent.device) - (taps - 1) / 2) / self.factor
-        before = (taps - self.factor + 1) // 2
+        before = (taps - self.factor) // 2
         return _separable(
             latent,
             torch.sinc(at) * torch.sinc(at / 2),

@@ -114,7 +114,7 @@ class _Walk:
     def __init__(self, clip: Clip, engine: EngineSettings, compute: Compute, seed: int) -> None:
         self.clip, self.engine, self.compute, self.seed = clip, engine, compute, seed
         self.noise = clip.noise if engine.fit.clipping else NoiseModel(clip.noise.gain, clip.noise.offset)
-        self.quick = np.stack([self._quick(t) for t in range(len(clip.frames))])
+        self.quick = np.stack([self._quick(t, clip.missing_at(t)) for t in range(len(clip.frames))])
         self.prior = self._new_prior()
 
     def cold_fit(self, frame: int, *, on_step: Callable[[int, int, float], None]) -> Tensor:
@@ -122,14 +122,15 @@ class _Walk:
         around = Neighbours(self.clip, self.quick, self.engine.fusion, self.compute)
         iterations = self.engine.fit.iterations
         fused = around.fused(frame, radius=self.engine.fusion.radius)
-        quick = around.shown(frame)
-        problem = Problem((fused,), self._guides(quick, quick), self.noise, around.captured(frame))
+        hidden, quick = self._hide_pixels(frame)
+        problem = Problem(
+            (fused,), self._guides(quick, quick), self.noise, around.captured(frame), hidden=hidden
+        )
         latent = fit(
             self.prior,
             problem,
             iterations=iterations,
             learning_rate=self.engine.fit.learning_rate,
-            held_out=True,
             on_iteration=lambda done, loss: on_step(done, iterations, loss),
         )
         return add_back_structure(latent, fused, self.noise) if self.engine.temporal.add_back else latent
@@ -217,7 +218,6 @@ class _Walk:
                 problem,
                 iterations=budget,
                 learning_rate=learning_rate,
-                held_out=False,
                 on_iteration=on_iteration,
             )
             mean = latent if others is None else (latent + self.compute.tensor(others[t - start])[None]) / 2
@@ -249,9 +249,23 @@ class _Walk:
             seed=self.seed,
         )
 
-    def _quick(self, t: int) -> NDArray[np.float32]:
-        filled = fill_holes(self.clip.frames[t], self.clip.missing_at(t))
-        return quick_denoise(filled, sigma=self.noise.sigma)
+    def _hide_pixels(self, t: int) -> tuple[Tensor | None, Tensor]:
+        """Pixels to hide from the fit, and the frame without its noise made without them.
+
+        A guide that had seen the hidden pixels would carry their noise, and the rule would wait for the network to
+        copy it.
+        """
+        share = self.engine.stopping.held_out
+        if not share:
+            return None, self.compute.tensor(self.quick[t])[None]
+        hidden = self.prior.hidden_pixels(share)
+        unseen = hidden[0, 0].cpu().numpy() > 0
+        missing = self.clip.missing_at(t)
+        quick = self._quick(t, unseen if missing is None else missing | unseen)
+        return hidden, self.compute.tensor(quick)[None]
+
+    def _quick(self, t: int, missing: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+        return quick_denoise(fill_holes(self.clip.frames[t], missing), sigma=self.noise.sigma)
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,9 @@ def estimate_flow(source: NDArray[np.float32], target: NDArray[np.float32]) -> N
         cv2.copyMakeBorder(_grey(picture), 0, bottom, 0, right, cv2.BORDER_REPLICATE)
         for picture in (source, target)
     ]
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(grey[0], grey[1], None)  # type: ignore[attr-defined]
+    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # OpenCV's stubs do not know that None allocates the result.
+    flow = estimator.calc(grey[0], grey[1], None)  # type: ignore[call-overload]
     return np.ascontiguousarray(flow[:height, :width].transpose(2, 0, 1))  # (H, W, 2) -> (2, H, W)
 
 
@@ -126,7 +128,7 @@ def bicubic_noise_gain(flow: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N, 1, H, W): 1 at whole pixels, about 0.3 half-way between four.
+        (N, 1, H, W): 1 at whole pixels, about 0.52 half-way between four.
     """
     x = flow - flow.floor()
     outer = [_CUBIC * (d**3 - 5 * d**2 + 8 * d - 4) for d in (x + 1, 2 - x)]

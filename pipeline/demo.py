@@ -52,6 +52,8 @@ class DemoResult:
     ----------
     clean, degraded, mask
         What it started from.
+    picture
+        A PNG of the middle frame, before and after side by side.
     result
         Of the restoration; its scores are those of the whole frame.
     mark_scores
@@ -61,12 +63,13 @@ class DemoResult:
     clean: Path
     degraded: Path
     mask: Path
+    picture: Path
     result: Result
     mark_scores: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``--json`` prints: the restoration's, and what only the demonstration knows."""
-        own = {"clean": str(self.clean), "mask": str(self.mask)}
+        own = {"clean": str(self.clean), "mask": str(self.mask), "picture": str(self.picture)}
         return (
             self.result.to_json()
             | own
@@ -86,6 +89,7 @@ class DemoResult:
                 lines.append(f"{label + ', ' + title:<25}{before:>8.{digits}f}{after:>8.{digits}f}")
         lines += [
             f"restored in {self.result.seconds:.0f} s, with its sound: {self.result.job.output}",
+            f"before and after: {self.picture}",
             f"report: {self.result.report}",
         ]
         return "\n".join(lines)
@@ -166,7 +170,9 @@ def run_demo(
         "ssim_before": before.ssim,
         "ssim_after": after.ssim,
     }
-    return DemoResult(clean=clean, degraded=degraded, mask=mask, result=result, mark_scores=mark_scores)
+    picture = folder / "before_after.png"
+    _write_picture(picture, job, len(wanted) // 2)
+    return DemoResult(clean, degraded, mask, picture, result, mark_scores)
 
 
 def draw_mark(height: int, width: int) -> NDArray[np.bool_]:
@@ -222,6 +228,14 @@ def _write_clips(
             degraded_writer.write(replace(frame, pixels=degrade(small, mark, rng=rng)))
             display.update(done)
     return mark
+
+
+def _write_picture(path: Path, job: Job, t: int) -> None:
+    """One frame before and after, side by side."""
+    with open_reader(job.input) as before, open_reader(job.output) as after:
+        halves = [next(iter(reader.read(t, t + 1))).pixels for reader in (before, after)]
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encode_png(np.concatenate(halves, axis=2)))  # two of (3, H, W) -> (3, H, 2 W)
 
 
 def _score_mark(path: str | Path, clean: Path, mark: NDArray[np.bool_]) -> ClipScore:

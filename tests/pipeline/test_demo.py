@@ -128,7 +128,14 @@ def test_the_summary_is_a_table_that_lines_up():
         report="demo/r.html",
     )
     in_mark = {name: value / 2 for name, value in scores.items()}
-    done = demo.DemoResult(Path("clean.mkv"), Path("degraded.mkv"), Path("mask.png"), result, in_mark)
+    done = demo.DemoResult(
+        Path("clean.mkv"),
+        Path("degraded.mkv"),
+        Path("mask.png"),
+        Path("before_after.png"),
+        result,
+        in_mark,
+    )
     assert done.summary().splitlines() == [
         "degraded.mkv: 24 frames, noise of sigma 25, a burnt-in mark",
         "                           before   after",
