@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from reelprior.models.device import Compute
 from reelprior.models.errors import FitError
-from reelprior.models.losses import consistency_term, data_term
+from reelprior.models.losses import consistency_term, data_term, expected_data_term
 from reelprior.models.network import SkipGenerator
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
@@ -51,8 +51,8 @@ class Problem:
     reference
         For the consistency term, or None.
     hidden
-        (1, 1, H, W), 1 at the pixels hidden from the fit, by whose error it is stopped; None to do all iterations.
-        The guides must not have seen the captured frame there.
+        (1, 1, H, W), 1 at the pixels hidden from the fit, by whose error it is stopped, or None. The guides must not
+        have seen the captured frame there.
     """
 
     observations: tuple[Observation, ...]
@@ -91,7 +91,7 @@ class Prior:
     ) -> None:
         self.engine, self.compute, self.size = engine, compute, size
         network = engine.network
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
             generator = SkipGenerator(network, guide_channels=guide_channels)
         generator.to(device=compute.device)
@@ -177,6 +177,7 @@ def fit(
     *,
     iterations: int,
     learning_rate: float,
+    discrepancy: float = 0.0,
     on_iteration: Callable[[int, float], None],
 ) -> Tensor:
     """Fit the generator to a frame and return the averaged picture; the prior is left at the last iterate.
@@ -191,6 +192,9 @@ def fit(
         At most so many.
     learning_rate
         Of Adam.
+    discrepancy
+        Stop when the data term falls to this many times what it is at the truth (Morozov's principle); 0 never does.
+        It lets a frame that the warm start already explains go at once, and gives the time to one that moved.
     on_iteration
         Called after each with the number done and the latest known loss; may raise to end the fit.
 
@@ -213,6 +217,7 @@ def fit(
     if hidden is not None and not bool((problem.captured.weight * hidden).any()):
         hidden = None  # nothing was captured there to judge by: all iterations are done
     rule = HeldOutRule(engine.stopping)
+    enough = discrepancy * expected_data_term(problem.observations)
     observations = _without(problem.observations, hidden)
     guides = prior.prepare(problem.guides)
     for group in prior.optimiser.param_groups:
@@ -222,7 +227,7 @@ def fit(
     loss_value = math.nan
     for iteration in range(iterations):
         picture = prior.generate(guides, code_noise=engine.fit.code_noise)
-        loss = data_term(picture, observations, problem.noise)
+        loss = data = data_term(picture, observations, problem.noise)
         if problem.reference is not None and engine.temporal.consistency_weight:
             reference = problem.reference
             loss = loss + engine.temporal.consistency_weight * consistency_term(
@@ -242,6 +247,9 @@ def fit(
                     f"the loss is {loss_value} after {iteration + 1} iterations; lower fit.learning_rate or use "
                     "--set compute.autocast=off"
                 )
+            if discrepancy and data.item() <= enough:
+                on_iteration(iteration + 1, loss_value)
+                break
             if hidden is not None:
                 if rule.look(iteration, _error_at(hidden, average, problem)):
                     best = average.clone()

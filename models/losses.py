@@ -8,7 +8,7 @@ from torch import Tensor
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 
-__all__ = ["consistency_term", "data_term"]
+__all__ = ["consistency_term", "data_term", "expected_data_term"]
 
 #: Charbonnier's scale: residuals well below this (two grey levels) count by their square, larger ones linearly.
 _CHARBONNIER_SCALE = 2 / 255
@@ -36,6 +36,12 @@ def data_term(latent: Tensor, observations: Sequence[Observation], noise: NoiseM
         error = error + (observation.weight * residual.square()).mean()
         weights = weights + observation.weight.mean()
     return error / weights
+
+
+def expected_data_term(observations: Sequence[Observation]) -> float:
+    """What `data_term` is at the truth: sum_k sum w_k var_k / sum_k sum w_k."""
+    error = sum(float((observation.weight * observation.variance).mean()) for observation in observations)
+    return error / sum(float(observation.weight.mean()) for observation in observations)
 
 
 def consistency_term(latent: Tensor, reference: Tensor, visible: Tensor) -> Tensor:

@@ -68,8 +68,8 @@ class TemporalSettings(_Group):
 
     enabled: bool = True
     passes: Literal[1, 2] = 2
-    warm_iterations: Annotated[int, Field(ge=1)] = 40
-    second_iterations: Annotated[int, Field(ge=1)] = 60
+    warm_iterations: Annotated[int, Field(ge=1)] = 80
+    second_iterations: Annotated[int, Field(ge=1)] = 100
     second_learning_rate: Annotated[float, Field(gt=0)] = 0.005
     consistency_weight: Annotated[float, Field(ge=0)] = 0.02
     add_back: bool = True
@@ -85,11 +85,12 @@ class FusionSettings(_Group):
 
 
 class StoppingSettings(_Group):
-    """Held-out pixels stop a cold fit before it learns the noise."""
+    """Held-out pixels stop a cold fit before it learns the noise, the expected residual a warm one."""
 
     held_out: Annotated[float, Field(ge=0, lt=0.5)] = 0.03
     floor: Annotated[int, Field(ge=0)] = 200
     patience: Annotated[int, Field(ge=1)] = 150
+    discrepancy: Annotated[float, Field(ge=0)] = 1.0
 
 
 class ComputeSettings(_Group):

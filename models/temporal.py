@@ -218,6 +218,7 @@ class _Walk:
                 problem,
                 iterations=budget,
                 learning_rate=learning_rate,
+                discrepancy=self.engine.stopping.discrepancy,
                 on_iteration=on_iteration,
             )
             mean = latent if others is None else (latent + self.compute.tensor(others[t - start])[None]) / 2
