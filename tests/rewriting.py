@@ -1,5 +1,7 @@
-"""What the tests of the writing half share: a clip read and written unchanged, and packets to compare."""
+"""What the tests of the writing half share: a clip read and written unchanged, packets to compare, a full disk."""
 
+import resource
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +14,7 @@ from reelprior.io.reader import open_reader
 from reelprior.io.scan import scan
 from reelprior.io.writer import check_output, open_writer
 
-__all__ = ["CopiedPacket", "leftovers", "packets_of", "rewrite", "video_times"]
+__all__ = ["CopiedPacket", "leftovers", "packets_of", "rewrite", "small_disk", "video_times"]
 
 
 def rewrite(source, target, *, coding=None, frames=None, overwrite=False):
@@ -30,6 +32,20 @@ def rewrite(source, target, *, coding=None, frames=None, overwrite=False):
         for frame in reader.read(frames.start, frames.stop):
             writer.write(frame)
     return target
+
+
+@contextmanager
+def small_disk(limit):
+    """Let no file grow beyond ``limit`` bytes, as on a full disk.
+
+    Not a fixture: the test runner's own output may be a file, and must not be written under the limit.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @dataclass(frozen=True)

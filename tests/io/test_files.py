@@ -1,25 +1,16 @@
 """Files are whole or absent; hashes; arrays."""
 
 import hashlib
-import resource
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from rewriting import small_disk
 
 from reelprior.io.errors import InputError, OutputError
 from reelprior.io.files import atomic_path, load_arrays, save_arrays, sha256
-
-
-@pytest.fixture
-def small_disk():
-    """Let no file grow beyond 4 KiB, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_finished_file_appears_under_its_name_with_ordinary_permissions(tmp_path):
@@ -70,8 +61,8 @@ def test_a_missing_folder_is_named_with_the_remedy(tmp_path):
         temporary.write_bytes(b"")
 
 
-def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path, small_disk):
-    with pytest.raises(OutputError, match=r"a\.npz.*free some space"):
+def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path):
+    with small_disk(4096), pytest.raises(OutputError, match=r"a\.npz.*free some space"):
         save_arrays(tmp_path / "a.npz", {"big": np.zeros(10_000)})
     assert list(tmp_path.iterdir()) == []
 

@@ -1,6 +1,5 @@
 """Video files as output: pictures, times, tags, and nothing left behind by an error."""
 
-import resource
 from dataclasses import replace
 from fractions import Fraction
 
@@ -8,7 +7,7 @@ import av
 import numpy as np
 import pytest
 from media import make_video
-from rewriting import leftovers, rewrite, video_times
+from rewriting import leftovers, rewrite, small_disk, video_times
 
 from reelprior.io.coding import Coding
 from reelprior.io.errors import OutputError
@@ -289,13 +288,8 @@ def test_times_that_do_not_increase_are_refused(tmp_path, clip):
 @pytest.mark.parametrize("name", ["b.mkv", "b.mp4", "stills"])
 def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path, name):
     source = make_video(tmp_path / "a.mp4", frames=6, size=(128, 160), codec="libx264", noise_8bit=40)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
-    try:
-        with pytest.raises(OutputError, match=rf"{name}.*free some space"):
-            rewrite(source, tmp_path / name)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with small_disk(30_000), pytest.raises(OutputError, match=rf"{name}.*free some space"):
+        rewrite(source, tmp_path / name)
     assert list(tmp_path.iterdir()) == [source]
 
 
