@@ -112,7 +112,8 @@ def _thread_pool(compute: ComputeSettings) -> Iterator[Pool]:
         n_workers=1,
         threads_per_worker=1,
         processes=False,
-        dashboard_address=None,
+        # Without a dashboard the scheduler would still open its usual port, and complain where it is taken.
+        scheduler_kwargs={"dashboard": False, "dashboard_address": ":0"},
         memory_limit=0,
         silence_logs=logging.CRITICAL,
     )

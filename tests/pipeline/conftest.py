@@ -1,10 +1,16 @@
 """The clips and commands that the tests of the pipeline share."""
 
+import signal
+
 import pytest
 from jobs import Outcome, Started
 from media import make_video
 
 from reelprior.pipeline.cli import run_command_line
+
+# A suite started in the background by a shell inherits "ignore" for Ctrl-C, and so would all it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

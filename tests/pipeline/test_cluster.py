@@ -69,7 +69,7 @@ def nobody():
 def others_cluster():
     """Somebody else's cluster with one worker thread."""
     with LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=":0"
     ) as others:
         yield others
 

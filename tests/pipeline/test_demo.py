@@ -144,6 +144,7 @@ def test_the_summary_is_a_table_that_lines_up():
         "PSNR, dB, under the mark     9.58   15.50",
         "SSIM, under the mark        0.187   0.450",
         "restored in 83 s, with its sound: demo/restored.mkv",
+        "before and after: before_after.png",
         "report: demo/r.html",
     ]
 
