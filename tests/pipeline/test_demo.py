@@ -156,7 +156,6 @@ def test_the_demonstration_restores_and_reports(tmp_path, capsys):
     assert facts["psnr_after"] > facts["psnr_before"] + 8
     assert facts["psnr_after_in_mark"] > facts["psnr_before_in_mark"] + 8
     assert facts["ssim_after"] > facts["ssim_before"] + 0.3
-    assert facts["seconds"] < 180
     restored = tmp_path / "demo" / "restored.mkv"
     assert packets_of_sound(restored) == packets_of_sound(tmp_path / "demo" / "degraded.mkv")
     assert (tmp_path / "demo" / "report.html").stat().st_size > 100_000
