@@ -207,7 +207,8 @@ def _parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
 
 def _summary(result: "Result") -> str:
     facts = result.to_json()
-    lines = [f"{facts['output']}: {result.frames} frames, {facts['seconds_per_frame']:.2f} s per frame"]
+    count = "1 frame" if result.frames == 1 else f"{result.frames} frames"
+    lines = [f"{facts['output']}: {count}, {facts['seconds_per_frame']:.2f} s per frame"]
     if result.scores.get("psnr_after") is not None:
         lines.append(f"PSNR {result.scores['psnr_before']:.2f} -> {result.scores['psnr_after']:.2f} dB")
     if result.report:
