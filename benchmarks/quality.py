@@ -27,7 +27,7 @@ _NOTES = (
     "input is lossless. PSNR: from the squared error over all frames, pixels and channels of the 8-bit output. SSIM: "
     "per channel of R'G'B', Gaussian window of 11, averaged. Frame to frame: mean |d/dt restored - d/dt clean| in "
     "grey levels.",
-    f"OpenCV: `fastNlMeansDenoisingColoredMulti`, {_NLM_WINDOW} frames, h = {_NLM_STRENGTH:g} (the best of 8 to 40 over "
+    f"OpenCV: `fastNlMeansDenoisingColoredMulti`, {_NLM_WINDOW} frames, h = {_NLM_STRENGTH:g} (best of 8 to 40 over "
     "these clips), run in this run. "
     "V-BM3D: profile np, radius 4, OPP colour; measured by us earlier, VapourSynth R81, not in this run.",
 )
