@@ -40,6 +40,11 @@ class Clip:
         """(H, W) of one frame, or None."""
         return None if self.missing is None else self.missing[t]
 
+    def part(self, frames: range) -> "Clip":
+        """Some of its frames, as a clip."""
+        at = slice(frames.start, frames.stop)
+        return Clip(self.frames[at], None if self.missing is None else self.missing[at], self.noise)
+
 
 class Neighbours:
     """Observations of every frame of a clip, given pictures of it with less noise.

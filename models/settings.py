@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
+    "CollaborativeSettings",
     "ComputeSettings",
     "EngineSettings",
     "FitSettings",
@@ -60,6 +61,7 @@ class FitSettings(_Group):
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.99)
     code_noise: Annotated[float, Field(ge=0)] = 0.0
     average: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    starts: Annotated[int, Field(ge=1)] = 1
     clipping: bool = True
 
 
@@ -67,9 +69,10 @@ class TemporalSettings(_Group):
     """How one frame's fit helps the next."""
 
     enabled: bool = True
-    passes: Literal[1, 2] = 2
-    warm_iterations: Annotated[int, Field(ge=1)] = 80
-    second_iterations: Annotated[int, Field(ge=1)] = 100
+    key_iterations: Annotated[int, Field(ge=1)] = 200
+    passes: Literal[1, 2] = 1
+    warm_iterations: Annotated[int, Field(ge=1)] = 20
+    second_iterations: Annotated[int, Field(ge=1)] = 40
     second_learning_rate: Annotated[float, Field(gt=0)] = 0.005
     consistency_weight: Annotated[float, Field(ge=0)] = 0.02
     add_back: bool = True
@@ -82,6 +85,18 @@ class FusionSettings(_Group):
     second_radius: Annotated[int, Field(ge=0)] = 5
     colour_scale: Annotated[float, Field(gt=0)] = 0.08
     registration_sigma_8bit: Annotated[float, Field(ge=0)] = 3.0
+
+
+class CollaborativeSettings(_Group):
+    """Collaborative filtering of the captured frames, with the prior's results as the pilot."""
+
+    enabled: bool = True
+    radius: Annotated[int, Field(ge=0)] = 4
+    patch: Annotated[int, Field(ge=2, le=32)] = 8
+    step: Annotated[int, Field(ge=1)] = 4
+    group: Annotated[int, Field(ge=1)] = 8
+    search: Annotated[int, Field(ge=1)] = 8
+    neighbour_search: Annotated[int, Field(ge=1)] = 3
 
 
 class StoppingSettings(_Group):
@@ -109,4 +124,5 @@ class EngineSettings(_Group):
     fit: FitSettings = FitSettings()
     temporal: TemporalSettings = TemporalSettings()
     fusion: FusionSettings = FusionSettings()
+    collaborative: CollaborativeSettings = CollaborativeSettings()
     stopping: StoppingSettings = StoppingSettings()

@@ -1,9 +1,10 @@
 """The temporal prior: one generator that walks through a scene, warm-started from frame to frame.
 
 A scene's key frame is fitted from a random start once (`fit_key_frame`). A chunk starts from those parameters
-(`restore_clip`): a forward pass whose guides are a quick spatial denoising of the frame and the motion-compensated
-result before it; then a backward pass whose flow and fusion are made anew from the first results. The output is the
-mean of the passes with the structure of the residual added back.
+(`restore_clip`): a forward pass whose guides are a classical denoising of the frame and the motion-compensated result
+before it; structure left in the residual is added back. What was captured is then filtered once more together, with
+these results as the pilot (`collaborative`). On request a backward pass follows, whose flow, fusion and guides are made
+anew from the filtered results, and is filtered in its turn.
 """
 
 from collections.abc import Callable
@@ -14,10 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
 from reelprior.models.fit import Prior, Problem, Reference, fit
 from reelprior.models.neighbours import Clip, Neighbours
 from reelprior.models.noise import NoiseModel
+from reelprior.models.observation import Observation
+from reelprior.models.progress import OnStep, Progress, Step, Told
 from reelprior.models.residual import add_back_structure
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.models.spatial import fill_holes, quick_denoise
@@ -27,18 +31,8 @@ __all__ = ["Clip", "Step", "fit_key_frame", "restore_clip"]
 
 #: The first frame of a pass gets this many times the budget: its parameters come from the key frame, not a neighbour.
 _FIRST_FRAME_FACTOR = 2
-
-
-@dataclass(frozen=True)
-class Step:
-    """Where a fit is, once per iteration: position in the clip, frames done (fractions count), latest loss."""
-
-    frame: int
-    frames_done: float
-    loss: float
-
-
-OnStep = Callable[[Step], None]
+#: Shares of a chunk's work, for the display: filtering the quick denoisings, and filtering results.
+_CLOSER_LOOK, _FILTERING = 0.15, 0.1
 
 
 def fit_key_frame(
@@ -68,7 +62,7 @@ def fit_key_frame(
         See `reelprior.models.fit.fit`.
     """
     walk = _Walk(clip, engine, Compute(compute), seed)
-    walk.cold_fit(key, on_step=lambda done, of, loss: on_step(Step(key, done / of, loss)))
+    walk.fit_key(key, on_step)
     return walk.prior.save()
 
 
@@ -114,86 +108,146 @@ class _Walk:
     def __init__(self, clip: Clip, engine: EngineSettings, compute: Compute, seed: int) -> None:
         self.clip, self.engine, self.compute, self.seed = clip, engine, compute, seed
         self.noise = clip.noise if engine.fit.clipping else NoiseModel(clip.noise.gain, clip.noise.offset)
-        self.quick = np.stack([self._quick(t, clip.missing_at(t)) for t in range(len(clip.frames))])
-        self.prior = self._new_prior()
+        #: (T, 3, H, W): the frames as classical means show them.
+        self.shown = np.stack([self._quick(t, clip.missing_at(t)) for t in range(len(clip.frames))])
+        self.prior = self._new_prior(seed)
 
-    def cold_fit(self, frame: int, *, on_step: Callable[[int, int, float], None]) -> Tensor:
-        """Fit a frame from the prior's random start, stopped by held-out pixels; (1, 3, H, W)."""
-        around = Neighbours(self.clip, self.quick, self.engine.fusion, self.compute)
-        iterations = self.engine.fit.iterations
-        fused = around.fused(frame, radius=self.engine.fusion.radius)
-        hidden, quick = self._hide_pixels(frame)
-        problem = Problem(
-            (fused,), self._guides(quick, quick), self.noise, around.captured(frame), hidden=hidden
-        )
-        latent = fit(
+    def fit_key(self, key: int, on_step: OnStep) -> None:
+        """Bring the prior from its random start to a frame of the scene."""
+        progress = Progress(1, on_step)
+        if self._filters:
+            self._look_closer(progress.part(_CLOSER_LOOK))
+        told = progress.part(1 - progress.planned)
+        around = self._neighbours(self.shown)
+        fused = around.fused(key, radius=self.engine.fusion.radius)
+        shown = around.shown(key)
+        budget = min(self.engine.temporal.key_iterations, self.engine.fit.iterations)
+        fit(
             self.prior,
-            problem,
-            iterations=iterations,
+            Problem((fused,), self._guides(shown, shown), self.noise, around.captured(key)),
+            iterations=budget,
             learning_rate=self.engine.fit.learning_rate,
-            on_iteration=lambda done, loss: on_step(done, iterations, loss),
+            discrepancy=self.engine.stopping.discrepancy,
+            on_iteration=lambda done, loss: told(key, done / budget, loss),
         )
-        return add_back_structure(latent, fused, self.noise) if self.engine.temporal.add_back else latent
 
     def frame_by_frame(self, wanted: range, on_step: OnStep) -> NDArray[np.float32]:
-        """Every frame from a random start of its own."""
-        restored = []
+        """Every frame from random starts of its own, each stopped by held-out pixels; the mean of the starts."""
+        progress = Progress(len(wanted), on_step)
+        starts = self.engine.fit.starts
+        told = progress.part(1 - (_FILTERING if self._filters else 0))
+        around = self._neighbours(self.shown)
+        restored = np.zeros((len(wanted), *self.clip.frames.shape[1:]), np.float32)
         for number, t in enumerate(wanted):
+            around.forget(keep=range(0))
+            fused = around.fused(t, radius=self.engine.fusion.radius)
+            for start in range(starts):
 
-            def on_iteration(done: int, of: int, loss: float, number: int = number, t: int = t) -> None:
-                on_step(Step(t, number + done / of, loss))
+                def on_iteration(
+                    done: float, loss: float, before: float = number + start / starts, t: int = t
+                ) -> None:
+                    told(t, (before + done / starts) / len(wanted), loss)
 
-            self.prior = self._new_prior()
-            restored.append(self.cold_fit(t, on_step=on_iteration)[0].cpu().numpy())
-        return np.stack(restored)
+                self.prior = self._new_prior(self.seed + start)
+                latent = self._cold_fit(t, around, fused, on_iteration)
+                if self.engine.temporal.add_back:
+                    latent = add_back_structure(latent, fused, self.noise)
+                restored[number] += latent[0].cpu().numpy() / starts
+        return self._filtered(wanted, restored, progress) if self._filters else restored
 
     def warm(self, wanted: range, on_step: OnStep) -> NDArray[np.float32]:
-        """The forward pass, and the backward pass made from its results."""
+        """The forward pass and, on request, a backward pass made from its results."""
         temporal, fusion = self.engine.temporal, self.engine.fusion
-        passes = temporal.passes
+        progress = Progress(len(wanted), on_step)
+        if self._filters:
+            self._look_closer(progress.part(_CLOSER_LOOK))
+        share = (1 - progress.planned) / temporal.passes - (_FILTERING if self._filters else 0)
         first = self._pass(
             wanted,
-            shown=self.quick,
+            seen=self.shown,
             radius=fusion.radius,
             iterations=temporal.warm_iterations,
             learning_rate=self.engine.fit.learning_rate,
-            on_step=lambda t, done, loss: on_step(Step(t, done / passes, loss)),
+            told=progress.part(share),
             others=None,
         )
-        if passes == 1:
-            return first.results
-        shown = self.quick.copy()
-        shown[wanted.start : wanted.stop] = first.results
+        filtered = self._filtered(wanted, first.results, progress) if self._filters else first.results
+        if temporal.passes == 1:
+            return filtered
+        seen = self.shown.copy()
+        seen[wanted.start : wanted.stop] = filtered
         second = self._pass(
             wanted[::-1],
-            shown=shown,
+            seen=seen,
             radius=fusion.second_radius,
             iterations=temporal.second_iterations,
             learning_rate=temporal.second_learning_rate,
-            on_step=lambda t, done, loss: on_step(Step(t, (len(wanted) + done) / 2, loss)),
+            told=progress.part(share),
             others=first.latents,
         )
-        return second.results
+        if not self._filters:
+            return second.results
+        # The errors of the filter and of the prior are of different kinds: their mean is the better pilot.
+        return self._filtered(wanted, (filtered + second.results) / 2, progress)
+
+    @property
+    def _filters(self) -> bool:
+        return self.engine.collaborative.enabled
+
+    def _look_closer(self, told: Told) -> None:
+        """Filter the quick denoisings together before they guide: a better guide, and a better flow."""
+        self.shown = self._collaborate(range(len(self.shown)), self.shown, told)
+
+    def _filtered(
+        self, wanted: range, restored: NDArray[np.float32], progress: Progress
+    ) -> NDArray[np.float32]:
+        """What was captured, filtered together with the prior's results as the pilot."""
+        return self._collaborate(wanted, restored, progress.part(_FILTERING))
+
+    def _collaborate(self, frames: range, pilots: NDArray[np.float32], told: Told) -> NDArray[np.float32]:
+        return collaborate(
+            self.clip.part(frames),
+            pilots,
+            self.noise,
+            settings=self.engine.collaborative,
+            fusion=self.engine.fusion,
+            compute=self.compute,
+            on_frame=lambda done: told(frames[done - 1], done / len(frames), None),
+        )
+
+    def _cold_fit(
+        self, t: int, around: Neighbours, fused: Observation, on_iteration: Callable[[float, float], None]
+    ) -> Tensor:
+        """Fit a frame from the prior's random start, stopped by held-out pixels; (1, 3, H, W)."""
+        iterations = self.engine.fit.iterations
+        hidden, shown = self._hide_pixels(t)
+        return fit(
+            self.prior,
+            Problem((fused,), self._guides(shown, shown), self.noise, around.captured(t), hidden=hidden),
+            iterations=iterations,
+            learning_rate=self.engine.fit.learning_rate,
+            on_iteration=lambda done, loss: on_iteration(done / iterations, loss),
+        )
 
     def _pass(
         self,
         order: range,
         *,
-        shown: NDArray[np.float32],
+        seen: NDArray[np.float32],
         radius: int,
         iterations: int,
         learning_rate: float,
-        on_step: Callable[[int, float, float], None],
+        told: Told,
         others: NDArray[np.float32] | None,
     ) -> "_PassResult":
         """Walk through the frames in an order, each starting from the parameters the last one ended with.
 
-        ``shown`` are the best pictures so far, for flow, visibility and fusion. In the first pass the guide from the
-        neighbour is its result in this pass; in the second it is the neighbour's first result. ``others`` are latents
-        of the other pass, to be averaged with before residuals are added back.
+        ``seen`` are the best pictures so far, for flow, visibility and fusion. In the first pass the guide from the
+        neighbour is its result in this pass; in the second it is the neighbour's picture in ``seen``. ``others`` are
+        latents of the other pass, to be averaged with before residuals are added back.
         """
         temporal = self.engine.temporal
-        around = Neighbours(self.clip, shown, self.engine.fusion, self.compute)
+        around = self._neighbours(seen)
         count, height, width = len(order), *self.clip.frames.shape[2:]
         latents = np.empty((count, 3, height, width), np.float32)
         results = np.empty_like(latents)
@@ -205,14 +259,14 @@ class _Walk:
             budget = min(iterations * (1 if number else _FIRST_FRAME_FACTOR), self.engine.fit.iterations)
             guide, reference = self._from_neighbour(around, t, neighbour, neighbour_result)
             fused = around.fused(t, radius=radius)
-            quick = self.compute.tensor(self.quick[t])[None]
+            shown = self.compute.tensor(self.shown[t])[None]
 
             def on_iteration(
                 done: int, loss: float, number: int = number, t: int = t, budget: int = budget
             ) -> None:
-                on_step(t, number + done / budget, loss)
+                told(t, (number + done / budget) / count, loss)
 
-            problem = Problem((fused,), self._guides(quick, guide), self.noise, around.captured(t), reference)
+            problem = Problem((fused,), self._guides(shown, guide), self.noise, around.captured(t), reference)
             latent = fit(
                 self.prior,
                 problem,
@@ -237,17 +291,20 @@ class _Walk:
         warped = warp(result, around.flow(t, neighbour))
         return warped, Reference(warped, around.visible(t, neighbour))
 
+    def _neighbours(self, seen: NDArray[np.float32]) -> Neighbours:
+        return Neighbours(self.clip, seen, self.engine.fusion, self.compute)
+
     def _guides(self, own: Tensor, neighbour: Tensor) -> Tensor | None:
         """(1, 6, H, W): the frame itself without its noise, and the neighbouring result on its grid."""
         return torch.cat([own, neighbour], 1) if self.engine.network.guided else None
 
-    def _new_prior(self) -> Prior:
+    def _new_prior(self, seed: int) -> Prior:
         return Prior(
             self.engine,
             self.compute,
             size=(self.clip.frames.shape[2], self.clip.frames.shape[3]),
             guide_channels=6 if self.engine.network.guided else 0,
-            seed=self.seed,
+            seed=seed,
         )
 
     def _hide_pixels(self, t: int) -> tuple[Tensor | None, Tensor]:
@@ -258,7 +315,7 @@ class _Walk:
         """
         share = self.engine.stopping.held_out
         if not share:
-            return None, self.compute.tensor(self.quick[t])[None]
+            return None, self.compute.tensor(self.shown[t])[None]
         hidden = self.prior.hidden_pixels(share)
         unseen = hidden[0, 0].cpu().numpy() > 0
         missing = self.clip.missing_at(t)

@@ -58,9 +58,10 @@ class Settings(EngineSettings):
 
     @property
     def handle_frames(self) -> int:
-        """How far the engine looks beside a frame: the largest radius of its fusion, in frames."""
-        radii = (value for key, value in self.fusion if key.endswith("radius"))
-        return max(radii, default=0)
+        """How far the engine looks beside a frame: the radius of its widest fusion, in frames."""
+        if self.temporal.passes == 1:
+            return self.fusion.radius
+        return max(self.fusion.radius, self.fusion.second_radius)
 
 
 def validate_settings(tree: Mapping[str, Any], *, where: Callable[[str], str]) -> Settings:

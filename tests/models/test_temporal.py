@@ -190,7 +190,7 @@ def test_frames_done_rises_with_every_step_to_the_number_wanted(clip, passes, wa
     assert done[0] > 0
     assert all(np.diff(done) > 0)
     assert done[-1] == pytest.approx(len(wanted))
-    assert {step.frame for step in steps} == set(wanted)
+    assert {step.frame for step in steps} >= set(wanted)
 
 
 def test_frames_done_rises_to_the_number_wanted_frame_by_frame_too(short):

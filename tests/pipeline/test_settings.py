@@ -80,6 +80,8 @@ def test_every_key_has_a_dotted_name():
         assert not isinstance(getattr(holder, name), BaseModel), f"{key} has keys of its own"
 
 
-def test_the_handle_is_the_widest_fusion():
-    settings = Settings()
-    assert settings.handle_frames >= settings.fusion.radius
+def test_the_handle_is_the_widest_fusion_of_the_passes_that_are_made():
+    fusion = {"radius": 2, "second_radius": 6}
+    for passes, handle in [(1, 2), (2, 6)]:
+        settings = Settings.model_validate({"fusion": fusion, "temporal": {"passes": passes}})
+        assert settings.handle_frames == handle

@@ -1,0 +1,255 @@
+"""Collaborative Wiener filtering: similar patches of a clip denoise each other, and the prior's fit says how much.
+
+The second step of BM3D and V-BM3D (Dabov et al., IEEE TIP 2007; EUSIPCO 2007) with the generator's result as the pilot.
+A patch is stacked with the patches most like it, found on the pilots in its own frame and, along the optical flow, in
+its neighbours. In the transform of the stack each coefficient of what was captured is shrunk by what the pilot expects
+there, P^2 / (P^2 + noise variance), and every patch of the stack is put back where it came from.
+
+The pilot decides the quality: what it shows without noise is believed, what it lacks is taken for noise. Its errors and
+those of the shrinkage are of different kinds, which is why the two together are better than either.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from reelprior.models.device import Compute
+from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.noise import NoiseModel
+from reelprior.models.settings import CollaborativeSettings, FusionSettings
+from reelprior.models.warp import warp
+
+__all__ = ["collaborate"]
+
+#: Luminance and two opponent colours, orthonormal: white noise stays white, and structure gathers in the first.
+_OPPONENT = torch.nn.functional.normalize(torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]))
+#: How much each of them counts when patches are compared.
+_LIKENESS = torch.tensor([1.0, 0.5, 0.5])
+#: Patches shrunk at a time: bounds memory.
+_BATCH = 2048
+#: A patch whose likeness reaches outside the picture is never chosen.
+_OUTSIDE = 1e3
+_KAISER_BETA = 2.0
+#: Least variance, so that footage without noise divides by something.
+_LEAST = 1e-14
+
+
+def collaborate(
+    clip: Clip,
+    pilots: NDArray[np.float32],
+    noise: NoiseModel,
+    *,
+    settings: CollaborativeSettings,
+    fusion: FusionSettings,
+    compute: Compute,
+    on_frame: Callable[[int], None],
+) -> NDArray[np.float32]:
+    """Filter a clip's frames together.
+
+    Parameters
+    ----------
+    clip
+        What was captured, T frames.
+    pilots
+        (T, 3, H, W) in [0, 1]: the same frames as the prior restored them. Missing pixels are taken from here.
+    noise
+        Of the captured frames; gives the mean and the variance of a sample whose clean value is the pilot's.
+    settings, fusion, compute
+        Of the filter, of the flow, and where to compute.
+    on_frame
+        Called with the number of frames done; may raise to end.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        (T, 3, H, W) in [0, 1].
+    """
+    frames, radius = len(pilots), settings.radius
+    window = _Window(clip, pilots, noise, settings, compute)
+    around = Neighbours(clip, pilots, fusion, compute)
+    filtered = np.empty_like(pilots)
+    for t in range(frames):
+        near = range(max(0, t - radius), min(frames, t + radius + 1))
+        for k in near if t == 0 else near[-1:]:
+            window.load(k)
+        around.forget(keep=near)
+        positions = _find(window, t, {k: around.flow(t, k) for k in near if k != t}, settings)
+        for batch in positions.split(_BATCH):
+            _shrink(window, batch)
+        # No later group reaches back to the first frame in reach.
+        for k in range(t - radius, t - radius + 1) if t + 1 < frames else range(t - radius, frames):
+            if k >= 0:
+                filtered[k] = window.result(k)
+        on_frame(t + 1)
+    return filtered
+
+
+class _Window:
+    """The frames within reach of one another, in opponent colours, and the sums of their filtered patches.
+
+    ``noisy``, ``pilot``, ``variance`` and ``total`` are (3, slots x H' x W'), ``weights`` is (1, ...), flat, so
+    that a pixel is one number. Frame k lies in slot k modulo their number: memory does not grow with the clip.
+    H' and W' are the size padded so that patches at the grid's step reach its end.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        pilots: NDArray[np.float32],
+        noise: NoiseModel,
+        settings: CollaborativeSettings,
+        compute: Compute,
+    ) -> None:
+        self._clip, self._pilots, self._noise, self._compute = clip, pilots, noise, compute
+        self.patch = settings.patch
+        self._cropped = (pilots.shape[2], pilots.shape[3])
+        height, width = (
+            settings.patch + -(-max(side - settings.patch, 0) // settings.step) * settings.step
+            for side in self._cropped
+        )
+        self.size = (height, width)
+        self.slots = min(len(pilots), 2 * settings.radius + 1)
+        self._loaded = -1
+        pixels = self.slots * height * width
+        self.noisy, self.pilot, self.variance, self.total = torch.zeros(
+            4, 3, pixels, device=compute.device
+        ).unbind()
+        self.weights = torch.zeros(1, pixels, device=compute.device)
+
+    def load(self, k: int) -> None:
+        """Take frame k in, in the place of the one before that is out of reach; the last frame only once."""
+        if k <= self._loaded:
+            return
+        self._loaded = k
+        pilot = self._compute.tensor(self._pilots[k])[None]
+        # Clipping moved the mean of what was captured; the filter wants samples whose mean is the clean value.
+        noisy = self._compute.tensor(self._clip.frames[k])[None] - self._noise.expected(pilot) + pilot
+        missing = self._clip.missing_at(k)
+        if missing is not None:
+            noisy = torch.where(self._compute.tensor(missing.astype(np.float32)) > 0, pilot, noisy)
+        basis = _OPPONENT.to(pilot)
+        at = self._pixels_of(k)
+        self.noisy[:, at] = self._flat(noisy, basis)
+        self.pilot[:, at] = self._flat(pilot, basis)
+        self.variance[:, at] = self._flat(self._noise.variance(pilot).expand_as(pilot), basis.square())
+        self.total[:, at] = 0
+        self.weights[:, at] = 0
+
+    def picture(self, k: int) -> Tensor:
+        """(1, 3, H', W') of frame k's pilot, weighted for comparison."""
+        frame = self.pilot[:, self._pixels_of(k)].reshape(1, 3, *self.size)
+        return frame * _LIKENESS.to(frame).sqrt()[:, None, None]
+
+    def first_pixel(self, k: int) -> int:
+        """The number of frame k's first pixel."""
+        return k % self.slots * self.size[0] * self.size[1]
+
+    def result(self, k: int) -> NDArray[np.float32]:
+        """(3, H, W) in [0, 1]: frame k filtered, when its last group has been added."""
+        at = self._pixels_of(k)
+        filtered = (self.total[:, at] / self.weights[:, at]).reshape(3, *self.size)
+        filtered = filtered[:, : self._cropped[0], : self._cropped[1]]
+        return torch.einsum("oc,ohw->chw", _OPPONENT.to(filtered), filtered).clamp(0, 1).cpu().numpy()
+
+    def to_grid(self, flow: Tensor) -> Tensor:
+        """A flow (1, 2, H, W) padded to (1, 2, H', W')."""
+        return functional.pad(flow, self._padding(), mode="replicate")
+
+    def _flat(self, picture: Tensor, matrix: Tensor) -> Tensor:
+        mixed = torch.einsum("oc,tchw->tohw", matrix, picture)
+        return functional.pad(mixed, self._padding(), mode="replicate").reshape(3, -1)
+
+    def _padding(self) -> tuple[int, int, int, int]:
+        return (0, self.size[1] - self._cropped[1], 0, self.size[0] - self._cropped[0])
+
+    def _pixels_of(self, k: int) -> slice:
+        first = self.first_pixel(k)
+        return slice(first, first + self.size[0] * self.size[1])
+
+
+def _find(window: _Window, t: int, flows: dict[int, Tensor], settings: CollaborativeSettings) -> Tensor:
+    """(N, K) int64: where the patches most like each of frame t's patches begin, as flat pixel numbers."""
+    height, width = window.size
+    patch, step = settings.patch, settings.step
+    reference = window.picture(t)
+    rows = torch.arange(0, height - patch + 1, step, device=reference.device)
+    columns = torch.arange(0, width - patch + 1, step, device=reference.device)
+    y, x = (grid.reshape(-1, 1) for grid in torch.meshgrid(rows, columns, indexing="ij"))
+    distances, positions = [], []
+    for k in sorted([t, *flows]):
+        if k == t:
+            distance, dy, dx = _most_alike(reference, reference, settings.search, settings)
+        else:
+            flow = window.to_grid(flows[k])
+            carried = warp(window.picture(k), flow)
+            distance, dy, dx = _most_alike(reference, carried, settings.neighbour_search, settings)
+        row, column = (y + dy).clamp(0, height - patch), (x + dx).clamp(0, width - patch)
+        if k != t:
+            # Where the flow carries the patch's centre, to the whole pixel: samples are taken as they were captured.
+            moved = flow[0, :, row + patch // 2, column + patch // 2].round().long()
+            row = (row + moved[1]).clamp(0, height - patch)
+            column = (column + moved[0]).clamp(0, width - patch)
+        distances.append(distance)
+        positions.append(window.first_pixel(k) + row * width + column)
+    distances_of_all = torch.cat(distances, 1)
+    group = min(settings.group, distances_of_all.shape[1])
+    nearest = distances_of_all.topk(group, dim=1, largest=False).indices
+    return torch.cat(positions, 1).gather(1, nearest)
+
+
+def _most_alike(
+    reference: Tensor, other: Tensor, reach: int, settings: CollaborativeSettings
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Of the displacements up to ``reach`` pixels, each patch's best ones: distance, dy, dx, (N, K) each."""
+    height, width = reference.shape[-2:]
+    padded = functional.pad(other, (reach,) * 4, value=_OUTSIDE)
+    side = 2 * reach + 1
+    distances = []
+    for dy in range(side):
+        for dx in range(side):
+            shifted = padded[..., dy : dy + height, dx : dx + width]
+            difference = (reference - shifted).square_().sum(1, keepdim=True)
+            distances.append(functional.avg_pool2d(difference, settings.patch, settings.step).reshape(-1))
+    if other is reference:
+        # Among equals a patch itself comes first, so that every pixel belongs to a group.
+        distances[reach * side + reach] = torch.full_like(distances[0], -1.0)
+    best = torch.stack(distances, 1).topk(min(settings.group, side * side), dim=1, largest=False)
+    return best.values, best.indices // side - reach, best.indices % side - reach
+
+
+def _shrink(window: _Window, positions: Tensor) -> None:
+    """Filter the groups (N, K) and add their patches, weighted, to the window's sums."""
+    patch, width = window.patch, window.size[1]
+    inside = torch.arange(patch, device=positions.device)
+    pixels = positions[..., None] + (inside[:, None] * width + inside).reshape(-1)  # (N, K, patch^2)
+    within, along = _cosines(patch, positions.device), _cosines(positions.shape[1], positions.device)
+
+    def transformed(values: Tensor) -> Tensor:
+        groups = values[:, pixels].unflatten(-1, (patch, patch))  # (3, N, K, patch, patch)
+        return torch.einsum("jk,cnkab->cnjab", along, within @ groups @ within.T)
+
+    variance = window.variance[:, pixels].mean((2, 3))[:, :, None, None, None].clamp(min=_LEAST)
+    energy = transformed(window.pilot).square_()
+    gain = energy / (energy + variance)
+    spectrum = transformed(window.noisy).mul_(gain)
+    estimate = within.T @ torch.einsum("jk,cnjab->cnkab", along, spectrum) @ within
+    # A group is worth the inverse of the noise it keeps; a patch more at its centre than at its edge.
+    kept = (variance * gain.square().sum((2, 3, 4), keepdim=True)).mean(0).clamp(min=_LEAST)  # (N, 1, 1, 1)
+    taper = torch.kaiser_window(patch, periodic=False, beta=_KAISER_BETA, device=positions.device)
+    worth = (taper[:, None] * taper / kept).expand(estimate.shape[1:])  # (N, K, patch, patch)
+    target = pixels.reshape(-1)
+    window.weights[0].index_add_(0, target, worth.reshape(-1))
+    for channel, values in zip(window.total, estimate, strict=True):
+        channel.index_add_(0, target, (values * worth).reshape(-1))
+
+
+def _cosines(size: int, device: torch.device) -> Tensor:
+    """The orthonormal cosine transform (DCT-II) as a matrix (size, size)."""
+    n = torch.arange(size, device=device, dtype=torch.float32)
+    matrix = torch.cos(torch.pi / size * (n[None] + 0.5) * n[:, None]) * (2 / size) ** 0.5
+    matrix[0] *= 0.5**0.5
+    return matrix

@@ -1,0 +1,103 @@
+"""Collaborative filtering: patches of a clip denoise each other, and the pilot says how much."""
+
+import numpy as np
+import pytest
+from photographs import noisy, panned, psnr
+
+from reelprior.models.collaborative import collaborate
+from reelprior.models.device import Compute
+from reelprior.models.neighbours import Clip
+from reelprior.models.noise import NoiseModel, detect_clipping
+from reelprior.models.settings import CollaborativeSettings, ComputeSettings, FusionSettings
+from reelprior.models.spatial import quick_denoise
+
+SIGMA_8BIT = 25
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return panned(5, 45, 62)
+
+
+def filtered(frames, pilots, *, missing=None, done=None, **settings):
+    noise = detect_clipping(NoiseModel.from_sigma_8bit(SIGMA_8BIT), frames)
+    return collaborate(
+        Clip(frames, missing, noise),
+        pilots,
+        noise,
+        settings=CollaborativeSettings(**settings),
+        fusion=FusionSettings(),
+        compute=Compute(ComputeSettings(device="cpu")),
+        on_frame=(lambda count: None) if done is None else done.append,
+    )
+
+
+def quick(frames):
+    return np.stack([quick_denoise(frame, sigma=SIGMA_8BIT / 255) for frame in frames])
+
+
+def test_it_takes_away_more_noise_than_the_pilot_it_was_given(clean):
+    frames = noisy(clean, SIGMA_8BIT)
+    pilots = quick(frames)
+    assert psnr(filtered(frames, pilots), clean) > psnr(pilots, clean) + 1
+
+
+def test_a_better_pilot_gives_a_better_result(clean):
+    frames = noisy(clean, SIGMA_8BIT)
+    with_truth = filtered(frames, clean)
+    assert psnr(with_truth, clean) > psnr(filtered(frames, quick(frames)), clean) + 2
+
+
+def test_neighbouring_frames_help(clean):
+    frames = noisy(clean, SIGMA_8BIT)
+    alone = filtered(frames, quick(frames), radius=0)
+    assert psnr(filtered(frames, quick(frames)), clean) > psnr(alone, clean) + 0.5
+
+
+def test_a_clip_without_noise_is_left_as_it_is(clean):
+    """With a variance near 0 every coefficient is kept: what remains is rounding in float32."""
+    noise = NoiseModel.from_sigma_8bit(0.01)
+    result = collaborate(
+        Clip(clean, None, noise),
+        quick(noisy(clean, 5)),
+        noise,
+        settings=CollaborativeSettings(),
+        fusion=FusionSettings(),
+        compute=Compute(ComputeSettings(device="cpu")),
+        on_frame=lambda count: None,
+    )
+    assert np.abs(result - clean).max() < 1 / 255
+
+
+def test_what_is_missing_comes_from_the_pilot(clean):
+    """White holes would be seen from afar if they were filtered as if they had been captured."""
+    missing = np.zeros((5, 45, 62), bool)
+    missing[:, 10:20, 10:20] = True
+    frames = np.where(missing[:, None], np.float32(1), noisy(clean, SIGMA_8BIT))
+    inside = np.broadcast_to(missing[:, None], clean.shape)
+    result = filtered(frames, clean, missing=missing)
+    assert psnr(result[inside], clean[inside]) > 30
+
+
+def test_a_frame_depends_only_on_those_within_reach(clean):
+    """The window slides: the first frame of a long clip is that of a clip cut off behind its reach."""
+    frames = noisy(clean, SIGMA_8BIT)
+    pilots = quick(frames)
+    whole = filtered(frames, pilots, radius=1)
+    # Groups of frame 1 put patches into frame 0, and reach to frame 2 themselves.
+    np.testing.assert_array_equal(whole[0], filtered(frames[:3], pilots[:3], radius=1)[0])
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 17), (3, 5)])
+@pytest.mark.parametrize("frames", [1, 2])
+def test_every_pixel_of_the_smallest_frames_is_filtered(size, frames):
+    """Of one colour, every patch is as good as any other, and none may be left out."""
+    flat = np.full((frames, 3, *size), 0.5, np.float32)
+    result = filtered(noisy(flat, 5), flat)
+    assert psnr(result, flat) > 35
+
+
+def test_progress_is_told_frame_by_frame(clean):
+    done = []
+    filtered(clean[:3], clean[:3], done=done)
+    assert done == [1, 2, 3]
