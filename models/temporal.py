@@ -185,10 +185,7 @@ class _Walk:
             told=progress.part(share),
             others=first.latents,
         )
-        if not self._filters:
-            return second.results
-        # The errors of the filter and of the prior are of different kinds: their mean is the better pilot.
-        return self._filtered(wanted, (filtered + second.results) / 2, progress)
+        return self._filtered(wanted, second.results, progress) if self._filters else second.results
 
     @property
     def _filters(self) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reelprior.pipeline.errors import UsageError
+from reelprior.pipeline.quality import Quality
 from reelprior.pipeline.terminal import LogLevel, interruptible, make_display, report_error, set_up_logging
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     ],
     preset: Annotated[str | None, typer.Option(help="A preset by name, or a TOML file of your own.")] = None,
     changes: Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")] = None,
+    quality: Annotated[Quality, typer.Option(help="How much time may be spent.")] = Quality.STANDARD,
     denoise: Annotated[str | None, typer.Option(help="auto, none, or sigma in 8-bit grey levels.")] = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: a picture, a folder or a video.")] = None,
     frames: Annotated[
@@ -101,6 +103,7 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     options = {"denoise": denoise, "seed": seed, "compute.device": device}
     settings = load_settings(
         preset or fitting,
+        quality=quality,
         overrides=changes or (),
         options={key: value for key, value in options.items() if value is not None},
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reelprior.pipeline.errors import UsageError
+from reelprior.pipeline.quality import Quality, changes_of
 from reelprior.pipeline.settings import Settings, setting_keys, validate_settings
 
 __all__ = ["load_settings", "preset_names", "preset_summary", "preset_text"]
@@ -57,7 +58,11 @@ def preset_summary(preset: str) -> str:
 
 
 def load_settings(
-    preset: str, *, overrides: Sequence[str] = (), options: Mapping[str, Any] | None = None
+    preset: str,
+    *,
+    quality: Quality = Quality.STANDARD,
+    overrides: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Settings of a preset with the user's changes.
 
@@ -65,9 +70,11 @@ def load_settings(
     ----------
     preset
         A name of `preset_names`, or the path of a TOML file.
+    quality
+        Changes budget and ensemble of the preset.
     overrides
         ``key=value`` as ``--set`` takes them: dotted key, value in TOML syntax, bare words allowed. They win
-        over the preset, and the later over the earlier.
+        over preset and quality, and the later over the earlier.
     options
         Dotted keys and values of command line options of their own (``--seed``); they win over everything.
 
@@ -82,6 +89,9 @@ def load_settings(
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"preset {preset} is not valid TOML: {error}") from error
     origins: dict[str, str] = {}
+    for key, value in changes_of(quality).items():
+        tree = _with_key(tree, key, value)
+        origins[key] = f"--quality {quality}"
     for assignment in overrides:
         key, value = _parse_assignment(assignment)
         tree = _with_key(tree, key, value)

@@ -1,0 +1,42 @@
+"""Quality levels: how much time is spent, by budget and ensemble alone; the code is the same."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+__all__ = ["Quality", "changes_of"]
+
+
+class Quality(StrEnum):
+    """How much time a restoration may take."""
+
+    DRAFT = "draft"
+    STANDARD = "standard"
+    BEST = "best"
+
+
+#: What a level changes in the settings of a preset; `STANDARD` is the preset itself.
+_CHANGES: Mapping[Quality, Mapping[str, Any]] = MappingProxyType(
+    {
+        Quality.DRAFT: {
+            "fit.iterations": 300,
+            "temporal.key_iterations": 80,
+            "temporal.warm_iterations": 8,
+            "collaborative.step": 6,
+        },
+        Quality.STANDARD: {},
+        # A second pass whose guides and flow come from the first, patches closer together; two starts for a picture.
+        Quality.BEST: {
+            "fit.starts": 2,
+            "temporal.passes": 2,
+            "temporal.warm_iterations": 40,
+            "collaborative.step": 3,
+        },
+    }
+)
+
+
+def changes_of(quality: Quality) -> Mapping[str, Any]:
+    """Dotted keys and values that a level sets on top of a preset, and under ``--set``."""
+    return _CHANGES[quality]
