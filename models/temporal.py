@@ -36,9 +36,16 @@ _CLOSER_LOOK, _FILTERING = 0.15, 0.1
 
 
 def fit_key_frame(
-    clip: Clip, key: int, *, engine: EngineSettings, compute: ComputeSettings, seed: int, on_step: OnStep
+    clip: Clip,
+    key: int,
+    *,
+    start: dict[str, NDArray[np.float32]] | None = None,
+    engine: EngineSettings,
+    compute: ComputeSettings,
+    seed: int,
+    on_step: OnStep,
 ) -> dict[str, NDArray[np.float32]]:
-    """Fit one frame of a scene from a random start: the start of all its chunks.
+    """Fit one frame of a scene: the start of all its chunks.
 
     Parameters
     ----------
@@ -46,6 +53,9 @@ def fit_key_frame(
         The key frame and its neighbours.
     key
         Its position in the clip.
+    start
+        Parameters to start from, of another tile of the same frame, which takes no more than a warm start does; None
+        for a random start.
     engine, compute, seed
         Settings and the seed of weights, code and held-out pixels.
     on_step
@@ -62,7 +72,11 @@ def fit_key_frame(
         See `reelprior.models.fit.fit`.
     """
     walk = _Walk(clip, engine, Compute(compute), seed)
-    walk.fit_key(key, on_step)
+    iterations = engine.temporal.key_iterations
+    if start is not None:
+        walk.prior.load(start)
+        iterations = _FIRST_FRAME_FACTOR * engine.temporal.warm_iterations
+    walk.fit_key(key, min(iterations, engine.fit.iterations), on_step)
     return walk.prior.save()
 
 
@@ -112,8 +126,8 @@ class _Walk:
         self.shown = np.stack([self._quick(t, clip.missing_at(t)) for t in range(len(clip.frames))])
         self.prior = self._new_prior(seed)
 
-    def fit_key(self, key: int, on_step: OnStep) -> None:
-        """Bring the prior from its random start to a frame of the scene."""
+    def fit_key(self, key: int, budget: int, on_step: OnStep) -> None:
+        """Bring the prior from where it starts to a frame of the scene."""
         progress = Progress(1, on_step)
         if self._filters:
             self._look_closer(progress.part(_CLOSER_LOOK))
@@ -121,7 +135,6 @@ class _Walk:
         around = self._neighbours(self.shown)
         fused = around.fused(key, radius=self.engine.fusion.radius)
         shown = around.shown(key)
-        budget = min(self.engine.temporal.key_iterations, self.engine.fit.iterations)
         fit(
             self.prior,
             Problem((fused,), self._guides(shown, shown), self.noise, around.captured(key)),

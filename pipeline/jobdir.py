@@ -26,6 +26,7 @@ from pathlib import Path
 from reelprior.io.files import atomic_path, unwritable
 from reelprior.io.scan import FrameIndex
 from reelprior.models.noise import NoiseModel
+from reelprior.models.tiles import Tile, plan_tiles
 from reelprior.pipeline.backlog import Task, TaskProgress
 from reelprior.pipeline.job import Job
 from reelprior.pipeline.plan import Plan, make_plan
@@ -61,14 +62,20 @@ class Order:
     width: int
     noise: NoiseModel
 
+    @property
+    def tiles(self) -> tuple[Tile, ...]:
+        """What a frame is divided into; one tile where it is small enough."""
+        tile = self.job.settings.tile
+        return plan_tiles(self.height, self.width, tile.size, tile.overlap)
+
     def plan(self, index: FrameIndex) -> Plan:
         """The plan; pure, so everyone makes the same one and nobody stores it."""
         settings = self.job.settings
         return make_plan(
             self.frames,
             index.scene_scores,
-            height=self.height,
-            width=self.width,
+            height=self.tiles[0].read.height,
+            width=self.tiles[0].read.width,
             chunk=settings.chunk,
             handle=settings.handle_frames,
             warm_starts=settings.temporal.enabled,

@@ -65,7 +65,7 @@ class Scene:
         scene turns out longer. None where nothing is handed on: every frame is fitted by itself, or is the
         only one of its scene.
     read
-        The frames that the key-frame fit may look at: what the first chunk reads, so it costs no more memory.
+        The frames that the key-frame fit looks at: the key frame and its handles.
     """
 
     id: int
@@ -108,7 +108,7 @@ def make_plan(
     scores
         Scene score of every frame of the source against the one before, 0 to 100.
     height, width
-        Of a frame, in pixels.
+        Of a tile, in pixels: what a chunk holds of every frame at a time.
     chunk
         Lengths, fade and scene threshold.
     handle
@@ -135,7 +135,8 @@ def make_plan(
             write = _widen(core, fade, within=span)
             chunks.append(Chunk(len(chunks), len(scenes), core, write, _widen(write, handle, within=span)))
         key = (cores[0].start + cores[0].stop) // 2 if warm_starts and len(span) > 1 else None
-        scenes.append(Scene(len(scenes), span, key, chunks[first].read))
+        read = range(key, key + 1) if key is not None else chunks[first].write
+        scenes.append(Scene(len(scenes), span, key, _widen(read, handle, within=span)))
     return Plan(frames, tuple(scenes), tuple(chunks))
 
 

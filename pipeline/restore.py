@@ -27,6 +27,7 @@ from reelprior.pipeline.progress import Display, frames_done
 from reelprior.pipeline.report import write_report
 from reelprior.pipeline.result import Result
 from reelprior.pipeline.schedule import run_tasks
+from reelprior.pipeline.tiling import resolve_tile_size
 
 __all__ = ["run"]
 
@@ -65,6 +66,8 @@ def run(job: Job, *, display: Display | None = None) -> Result:
     frames = job.frame_range(len(index.pts))
     _check_output(job, source, frames)
     _check_companions(job, source, index, frames)
+
+    job = job.model_copy(update={"settings": resolve_tile_size(job.settings)})
 
     # What every task needs to know, and the plan that follows from it.
     noise = _noise_of(job, index, frames)

@@ -6,14 +6,14 @@ knows neither files nor the command line; `presets` does.
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.pipeline.errors import UsageError
 
-__all__ = ["ChunkSettings", "Settings", "setting_keys", "validate_settings"]
+__all__ = ["ChunkSettings", "Settings", "TileSettings", "setting_keys", "validate_settings"]
 
 
 def _denoise_strength(value: object) -> object:
@@ -44,6 +44,25 @@ class ChunkSettings(BaseModel):
     """Scene score (0 to 100, see `reelprior.io.scan.scene_scores`) from which a frame begins a new scene."""
 
 
+class TileSettings(BaseModel):
+    """How large frames are divided."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: Annotated[int, Field(ge=0)] = 0
+    """Longest side of a tile in pixels; 0 takes what the device's memory holds, on CPUs 768."""
+    overlap: Annotated[int, Field(ge=0)] = 64
+    """Pixels that neighbouring tiles share: half of them are blended, the outer quarters only looked at."""
+
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> Self:
+        if self.size and 3 * self.overlap > self.size:
+            raise ValueError(
+                f"size {self.size} is less than three times the overlap {self.overlap}; make tiles larger"
+            )
+        return self
+
+
 class Settings(EngineSettings):
     """Everything that a preset can say: the engine's groups plus the job's."""
 
@@ -55,6 +74,7 @@ class Settings(EngineSettings):
     """The noise: measured, left alone (only the mask is restored), or its sigma in 8-bit grey levels."""
     compute: ComputeSettings = ComputeSettings()
     chunk: ChunkSettings = ChunkSettings()
+    tile: TileSettings = TileSettings()
 
     @property
     def handle_frames(self) -> int:

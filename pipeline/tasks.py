@@ -8,6 +8,8 @@ import functools
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -24,9 +26,11 @@ from reelprior.models import temporal
 from reelprior.models.errors import FitError
 from reelprior.models.settings import ComputeSettings
 from reelprior.models.temporal import Clip, Step
+from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
 from reelprior.pipeline.errors import Interrupted, PipelineError
 from reelprior.pipeline.jobdir import JobDirectory, Order
+from reelprior.pipeline.tiling import blend_parts
 
 __all__ = ["fit_key_frame", "restore_chunk"]
 
@@ -81,14 +85,19 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     if scene.key is None:
         raise ValueError(f"scene {scene_id} has no key frame")
     task = Task("key", scene_id)
-    parameters = temporal.fit_key_frame(
-        _read_clip(order, index, scene.read),
-        scene.key - scene.read.start,
-        engine=order.job.settings,
-        compute=_compute(order, device),
-        seed=order.job.settings.seed,
-        on_step=_watch(directory, task),
-    )
+    watch = _watch(directory, task)
+    parameters = None
+    for tile in order.tiles:
+        parameters = temporal.fit_key_frame(
+            _read_clip(order, index, scene.read, tile),
+            scene.key - scene.read.start,
+            start=parameters,
+            engine=order.job.settings,
+            compute=_compute(order, device),
+            seed=order.job.settings.seed,
+            on_step=_share_of(watch, tile, frames=1, tiles=len(order.tiles)),
+        )
+    assert parameters is not None  # there is at least one tile
     path = directory.result_path(task)
     save_arrays(path, parameters)
     return sha256(path)
@@ -104,22 +113,33 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
     plan = order.plan(index)
     chunk = plan.chunks[chunk_id]
     task = Task("chunk", chunk_id)
-    clip = _read_clip(order, index, chunk.read)
     wanted = _shift(chunk.write, -chunk.read.start)
     has_key = plan.scenes[chunk.scene].key is not None
-    restored = temporal.restore_clip(
-        clip,
-        wanted,
-        parameters=load_arrays(directory.result_path(Task("key", chunk.scene))) if has_key else None,
-        engine=order.job.settings,
-        compute=_compute(order, device),
-        seed=order.job.settings.seed,
-        on_step=_watch(directory, task),
-    )
-    if order.job.restores_only_the_mask:
-        restored = _keep_known_pixels(restored, clip, wanted)
+    parameters = load_arrays(directory.result_path(Task("key", chunk.scene))) if has_key else None
+    watch = _watch(directory, task)
+
+    def restored(tile: Tile) -> NDArray[np.float32]:
+        clip = _read_clip(order, index, chunk.read, tile)
+        result = temporal.restore_clip(
+            clip,
+            wanted,
+            parameters=parameters,
+            engine=order.job.settings,
+            compute=_compute(order, device),
+            seed=order.job.settings.seed,
+            on_step=_share_of(watch, tile, frames=len(wanted), tiles=len(order.tiles)),
+        )
+        return _keep_known_pixels(result, clip, wanted) if order.job.restores_only_the_mask else result
+
     path = directory.result_path(task)
-    write_frames(path, restored)
+    if len(order.tiles) == 1:
+        write_frames(path, restored(order.tiles[0]))
+        return sha256(path)
+    with TemporaryDirectory(prefix=f".{task.name}-", dir=path.parent) as folder:
+        parts = [Path(folder) / f"{tile.index}.mkv" for tile in order.tiles]
+        for tile, part in zip(order.tiles, parts, strict=True):
+            write_frames(part, restored(tile))
+        write_frames(path, blend_parts(order.tiles, parts))
     return sha256(path)
 
 
@@ -139,16 +159,17 @@ def _compute(order: Order, device: str) -> ComputeSettings:
     return order.job.settings.compute.model_copy(update={"device": device})
 
 
-def _read_clip(order: Order, index: FrameIndex, frames: range) -> Clip:
-    """The frames of a range, with what is missing in them and how noisy they are."""
-    pixels = np.empty((len(frames), 3, order.height, order.width), np.float32)
+def _read_clip(order: Order, index: FrameIndex, frames: range, tile: Tile) -> Clip:
+    """A tile of the frames of a range, with what is missing in them and how noisy they are."""
+    crop = tile.read.slices
+    pixels = np.empty((len(frames), 3, tile.read.height, tile.read.width), np.float32)
     with open_reader(order.job.input, index) as reader:
         for frame in reader.read(frames.start, frames.stop):
-            pixels[frame.index - frames.start] = frame.pixels
+            pixels[frame.index - frames.start] = frame.pixels[..., *crop]
     missing = None
     if order.job.mask is not None:
         masks = open_masks(order.job.mask, size=(order.height, order.width), frames=len(index.pts))
-        missing = masks.read(frames.start, frames.stop)
+        missing = np.ascontiguousarray(masks.read(frames.start, frames.stop)[..., *crop])
     return Clip(frames=pixels, missing=missing, noise=order.noise)
 
 
@@ -174,6 +195,17 @@ def _watch(directory: JobDirectory, task: Task) -> Callable[[Step], None]:
         last = now
         _stop_if_told(directory)
         directory.save_progress(task, TaskProgress(step.frames_done, step.loss))
+
+    return on_step
+
+
+def _share_of(
+    watch: Callable[[Step], None], tile: Tile, *, frames: int, tiles: int
+) -> Callable[[Step], None]:
+    """The steps of one tile of several, as a share of the whole task's."""
+
+    def on_step(step: Step) -> None:
+        watch(Step(step.frame, (tile.index * frames + step.frames_done) / tiles, step.loss))
 
     return on_step
 

@@ -1,0 +1,53 @@
+"""Large frames in tiles: the result is that of the whole frame, and nothing shows where tiles meet."""
+
+import numpy as np
+import pytest
+from photographs import noisy, panned, psnr
+
+from reelprior.io.chunks import read_frames, write_frames
+from reelprior.models.tiles import plan_tiles
+from reelprior.pipeline.settings import Settings
+from reelprior.pipeline.tiling import blend_parts, resolve_tile_size
+
+
+def test_the_parts_of_a_frame_blend_to_the_frame(tmp_path):
+    """To the rounding of the 16-bit files."""
+    clip = panned(3, 90, 120)
+    tiles = plan_tiles(90, 120, 64, 18)
+    parts = [tmp_path / f"{tile.index}.mkv" for tile in tiles]
+    for tile, part in zip(tiles, parts, strict=True):
+        write_frames(part, clip[..., *tile.read.slices])
+    blended = np.stack(list(blend_parts(tiles, parts)))
+    np.testing.assert_allclose(blended, clip, atol=1 / 65535)
+
+
+def test_a_tile_size_that_is_given_is_kept():
+    settings = Settings.model_validate({"tile": {"size": 320}})
+    assert resolve_tile_size(settings).tile.size == 320
+
+
+def test_on_a_cpu_standard_definition_is_one_tile():
+    settings = resolve_tile_size(Settings.model_validate({"compute": {"device": "cpu"}}))
+    assert len(plan_tiles(576, 720, settings.tile.size, settings.tile.overlap)) == 1
+
+
+@pytest.mark.slow
+def test_tiles_give_what_the_whole_frame_gives(run, tmp_path):
+    """Within 0.1 dB, and without a step where tiles meet: the error there is no larger than elsewhere."""
+    clean = panned(4, 224, 160)
+    source = tmp_path / "noisy.mkv"
+    write_frames(source, noisy(clean, 25))
+    results = {}
+    for size in (768, 160):
+        output = tmp_path / f"{size}.mkv"
+        settings = ["--set", f"tile.size={size}", "--set", "tile.overlap=48", "--pix-fmt", "gbrp16le"]
+        outcome = run("restore", source, output, "--denoise", "25", *settings)
+        assert outcome.status == 0, outcome.stderr
+        results[size] = np.stack(list(read_frames(output)))
+    assert psnr(results[160], clean) == pytest.approx(psnr(results[768], clean), abs=0.1)
+    tiles = plan_tiles(224, 160, 160, 48)
+    assert len(tiles) > 1
+    # How far the error changes from one row to the next: on average over frames, channels and columns.
+    steps = np.abs(np.diff(results[160] - clean, axis=2)).mean((0, 1, 3))
+    fades = [range(tile.write.top, tile.write.top + 24) for tile in tiles if tile.write.top]
+    assert all(steps[fade].mean() < 1.15 * steps.mean() for fade in fades)
