@@ -98,7 +98,7 @@ class Neighbours:
 
     def captured(self, frame: int) -> Observation:
         """The frame itself as an observation."""
-        variance = self._clip.noise.variance(self.shown(frame)).mean(1, keepdim=True)
+        variance = self._clip.noise.variance(self.shown(frame))
         return Observation(
             image=self._compute.tensor(self._clip.frames[frame])[None],
             weight=self._known(frame) / variance,
