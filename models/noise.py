@@ -58,6 +58,13 @@ class NoiseModel:
         )
         return red, green, blue
 
+    @property
+    def balance(self) -> tuple[float, float, float]:
+        """Variances of red, green and blue at mid-grey over their mean: 1 each where the channels are alike."""
+        red, green, blue = (sigma**2 for sigma in self.sigmas())
+        mean = (red + green + blue) / 3
+        return (red / mean, green / mean, blue / mean) if min(red, green, blue) > 0 else (1.0, 1.0, 1.0)
+
     def variance(self, clean: Tensor) -> Tensor:
         """Variance of the noisy samples, after clipping where they were clipped, in [0, 1] squared.
 

@@ -86,6 +86,12 @@ def test_sigma_is_the_root_mean_square_of_the_channels_at_mid_grey():
     assert SENSOR.sigmas(0.0) == pytest.approx((0.001**0.5, 0.002**0.5, 0.003**0.5))
 
 
+def test_the_balance_tells_how_much_of_the_noise_each_channel_has():
+    # variances at mid-grey 0.006, 0.012, 0.018
+    assert SENSOR.balance == pytest.approx((0.5, 1.0, 1.5))
+    assert NoiseModel(0.01, 0.002).balance == NoiseModel(0.0, 0.0).balance == (1.0, 1.0, 1.0)
+
+
 def test_lists_as_json_gives_them_make_the_same_model():
     assert NoiseModel(list(SENSOR.gain), list(SENSOR.offset), clipped=True) == SENSOR
 
