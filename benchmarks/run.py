@@ -26,6 +26,7 @@ BENCHMARKS = {
     "workers": "workers",
     "memory": "memory",
     "fidelity": "fidelity",
+    "noise": "noise",
     "ablation": "ablation",
 }
 PROMISED = tuple(BENCHMARKS)[:-1]

@@ -278,7 +278,5 @@ def _error_at(hidden: Tensor, picture: Tensor, problem: Problem) -> float:
     """Mean squared difference to the captured frame at the hidden pixels, in units of its noise variance."""
     captured = problem.captured
     weight = captured.weight * hidden
-    difference = (
-        (problem.noise.expected(captured.operator(picture)) - captured.image).square().mean(1, keepdim=True)
-    )
-    return float((weight * difference).sum() / weight.sum().clamp(min=1e-12))
+    difference = (problem.noise.expected(captured.operator(picture)) - captured.image).square()
+    return float((weight * difference).mean() / weight.mean().clamp(min=1e-12))

@@ -98,7 +98,11 @@ class Neighbours:
 
     def captured(self, frame: int) -> Observation:
         """The frame itself as an observation."""
-        variance = self._clip.noise.variance(self.shown(frame)).mean(1, keepdim=True)
+        # One map for all channels, scaled to each one's noise: a map of its own, where clipping narrows the noise of a
+        # single channel, would tint dark and bright places.
+        noise = self._clip.noise
+        variance = noise.variance(self.shown(frame)).mean(1, keepdim=True)
+        variance = variance * self._compute.tensor(np.array(noise.balance, np.float32))[None, :, None, None]
         return Observation(
             image=self._compute.tensor(self._clip.frames[frame])[None],
             weight=self._known(frame) / variance,

@@ -1,21 +1,19 @@
-"""What is known of the noise: its variance at a grey level, what clipping did to it, and how to measure it."""
+"""What is known of the noise: its variance at a grey level, and what clipping did to it; not how it is measured."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from reelprior.models.spatial import quick_denoise
+__all__ = ["LEAST_VARIANCE", "NoiseModel", "PerChannel", "clipped_moments"]
 
-__all__ = ["NoiseModel", "detect_clipping", "estimate_noise"]
-
-#: A sample this close to 0 or 1 is taken for clipped: half a code value of 8 bits.
-_SATURATION = 0.5 / 255
 #: Rounding to 8 bits alone is noise of 1 / sqrt(12) grey levels; a variance below it means nothing.
-_LEAST_VARIANCE = 1 / 12 / 255**2
+LEAST_VARIANCE = 1 / 12 / 255**2
+
+#: One number for all channels, or one each for red, green and blue.
+PerChannel = float | tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -25,14 +23,22 @@ class NoiseModel:
     Attributes
     ----------
     gain, offset
-        Signal-dependent and constant part of the variance, in units of [0, 1] squared.
+        Signal-dependent and constant part of the variance, in units of [0, 1] squared: one number, or one each for
+        red, green and blue. A gain below 0 is noise that is stronger in the shadows, as after a gamma curve.
     clipped
         Whether the noisy samples were clipped to [0, 1], as those of integer formats are.
     """
 
-    gain: float
-    offset: float
+    gain: PerChannel
+    offset: PerChannel
     clipped: bool = False
+
+    def __post_init__(self) -> None:
+        """Turn the lists that JSON gives into tuples: a frozen model is hashed and compared."""
+        for name in ("gain", "offset"):
+            value = getattr(self, name)
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))
 
     @classmethod
     def from_sigma_8bit(cls, sigma: float) -> "NoiseModel":
@@ -41,23 +47,33 @@ class NoiseModel:
 
     @property
     def sigma(self) -> float:
-        """Standard deviation at mid-grey, in [0, 1]."""
-        return math.sqrt(max(0.0, 0.5 * self.gain + self.offset))
+        """Standard deviation at mid-grey, in [0, 1], all channels together."""
+        return math.sqrt(sum(sigma**2 for sigma in self.sigmas()) / 3)
+
+    def sigmas(self, clean: float = 0.5) -> tuple[float, float, float]:
+        """Standard deviations of red, green and blue at a clean value, in [0, 1], before clipping."""
+        red, green, blue = (
+            math.sqrt(max(0.0, gain * clean + offset))
+            for gain, offset in zip(_three(self.gain), _three(self.offset), strict=True)
+        )
+        return red, green, blue
+
+    @property
+    def balance(self) -> tuple[float, float, float]:
+        """Variances of red, green and blue at mid-grey over their mean: 1 each where the channels are alike."""
+        red, green, blue = (sigma**2 for sigma in self.sigmas())
+        mean = (red + green + blue) / 3
+        return (red / mean, green / mean, blue / mean) if min(red, green, blue) > 0 else (1.0, 1.0, 1.0)
 
     def variance(self, clean: Tensor) -> Tensor:
-        """Variance of the noisy samples, after clipping where they were clipped; any shape, in [0, 1] squared."""
-        variance = self._variance_unclipped(clean)
+        """Variance of the noisy samples, after clipping where they were clipped, in [0, 1] squared.
+
+        Any shape; (..., 3, H, W) where the channels differ.
+        """
+        variance = self.variance_unclipped(clean)
         if not self.clipped:
             return variance
-        # Var[clip(y)] = E[clip(y)^2] - E[clip(y)]^2, by the moments of a rectified Gaussian at both ends.
-        deviation = variance.sqrt()
-        first = _rectified_mean(clean, deviation) - _rectified_mean(clean - 1, deviation)
-        second = (
-            _rectified_square(clean, deviation)
-            - _rectified_square(clean - 1, deviation)
-            - 2 * _rectified_mean(clean - 1, deviation)
-        )
-        return (second - first.square()).clamp(min=_LEAST_VARIANCE)
+        return clipped_moments(clean, variance.sqrt())[1]
 
     def expected(self, clean: Tensor) -> Tensor:
         """Mean of the noisy samples of a clean picture: the picture itself, but for clipping.
@@ -67,11 +83,47 @@ class NoiseModel:
         """
         if not self.clipped:
             return clean
-        deviation = self._variance_unclipped(clean).sqrt()
-        return _rectified_mean(clean, deviation) - _rectified_mean(clean - 1, deviation)
+        return _clipped_mean(clean, self.variance_unclipped(clean).sqrt())
 
-    def _variance_unclipped(self, clean: Tensor) -> Tensor:
-        return (self.gain * clean + self.offset).clamp(min=_LEAST_VARIANCE)
+    def variance_unclipped(self, clean: Tensor) -> Tensor:
+        """Variance of the noise before anything was clipped; shapes and units as of `variance`."""
+        gain, offset = _beside(self.gain, clean), _beside(self.offset, clean)
+        return (gain * clean + offset).clamp(min=LEAST_VARIANCE)
+
+
+def _three(value: PerChannel) -> tuple[float, float, float]:
+    return value if isinstance(value, tuple) else (value, value, value)
+
+
+def _beside(value: PerChannel, picture: Tensor) -> float | Tensor:
+    """A number, or one for each channel where they differ, ready to be multiplied with a picture."""
+    if not isinstance(value, tuple):
+        return value
+    return value[0] if len(set(value)) == 1 else _on_device(value, picture.dtype, picture.device)
+
+
+@lru_cache(maxsize=32)
+def _on_device(values: tuple[float, float, float], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(3, 1, 1); kept, because a fit asks at every iteration and should not wait for a copy to the device."""
+    return torch.tensor(values, dtype=dtype, device=device).view(3, 1, 1)
+
+
+def clipped_moments(clean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of clip(y, 0, 1) for y ~ N(clean, deviation^2), of any shapes that broadcast.
+
+    Var[clip(y)] = E[clip(y)^2] - E[clip(y)]^2, by the moments of a rectified Gaussian at both ends.
+    """
+    first = _clipped_mean(clean, deviation)
+    second = (
+        _rectified_square(clean, deviation)
+        - _rectified_square(clean - 1, deviation)
+        - 2 * _rectified_mean(clean - 1, deviation)
+    )
+    return first, (second - first.square()).clamp(min=LEAST_VARIANCE)
+
+
+def _clipped_mean(clean: Tensor, deviation: Tensor) -> Tensor:
+    return _rectified_mean(clean, deviation) - _rectified_mean(clean - 1, deviation)
 
 
 def _rectified_mean(mean: Tensor, deviation: Tensor) -> Tensor:
@@ -92,58 +144,3 @@ def _cumulative(z: Tensor) -> Tensor:
 
 def _density(z: Tensor) -> Tensor:
     return torch.exp(-0.5 * z.square()) / math.sqrt(2 * math.pi)
-
-
-def estimate_noise(frames: NDArray[np.float32]) -> NoiseModel:
-    """Constant noise by the median absolute deviation of the finest diagonal details.
-
-    Donoho and Johnstone 1994: sigma = median(abs(HH)) / 0.6745, HH the diagonal Haar band. Samples near black and white
-    are left out, since clipping narrows the noise there.
-
-    Parameters
-    ----------
-    frames
-        (T, 3, H, W) float32 in [0, 1].
-
-    Returns
-    -------
-    NoiseModel
-        The median over frames and channels; clipping detected.
-    """
-    height, width = frames.shape[2] // 2 * 2, frames.shape[3] // 2 * 2
-    if not height or not width:
-        return NoiseModel(0.0, 0.0)
-    even, odd = frames[:, :, 0:height:2, :width], frames[:, :, 1:height:2, :width]
-    # Rows (a b) over (c d): the Haar bands of every 2x2 block.
-    a, b, c, d = even[..., 0::2], even[..., 1::2], odd[..., 0::2], odd[..., 1::2]
-    diagonal, mean = np.abs(a - b - c + d) / 2, (a + b + c + d) / 4
-    sigmas = []
-    for band, level in zip(
-        diagonal.reshape(-1, diagonal[0, 0].size), mean.reshape(-1, mean[0, 0].size), strict=True
-    ):
-        inner = band[(level > 0.15) & (level < 0.85)]
-        sigmas.append(float(np.median(inner if inner.size > band.size // 50 else band)) / 0.6745)
-    return detect_clipping(NoiseModel(0.0, float(np.median(sigmas)) ** 2), frames)
-
-
-def detect_clipping(noise: NoiseModel, frames: NDArray[np.float32]) -> NoiseModel:
-    """Tell whether the noise was clipped to [0, 1].
-
-    It was if at least half as many samples are saturated as the model predicts for a clipped picture. Footage whose
-    noise fades towards black (film, video after gamma) fails that test, and must: assuming clipping there would darken
-    the shadows.
-
-    Parameters
-    ----------
-    noise
-        What is known of the noise.
-    frames
-        (T, 3, H, W) float32 in [0, 1]: a few frames of the clip.
-    """
-    if noise.sigma == 0:
-        return noise
-    clean = torch.from_numpy(np.stack([quick_denoise(frame, sigma=noise.sigma) for frame in frames]))
-    deviation = noise._variance_unclipped(clean).sqrt()
-    saturated = _cumulative(-clean / deviation) + _cumulative((clean - 1) / deviation)
-    observed = np.mean((frames <= _SATURATION) | (frames >= 1 - _SATURATION))
-    return replace(noise, clipped=bool(observed > 0.5 * float(saturated.mean())))

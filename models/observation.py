@@ -20,9 +20,9 @@ class Observation:
     image
         y, (1, 3, H', W').
     weight
-        (1, 1, H', W'), visibility over variance: how much each pixel counts; 0 where it says nothing.
+        (1, 1 or 3, H', W'), visibility over variance: how much each sample counts; 0 where it says nothing.
     variance
-        (1, 1, H', W'), expected variance of the noise in ``image``.
+        (1, 1 or 3, H', W'), expected variance of the noise in ``image``.
     operator
         A, from the latent frame to the observed one.
     """

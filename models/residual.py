@@ -16,8 +16,9 @@ _WINDOW_SIGMA, _WINDOW = 2.0, 13
 def add_back_structure(latent: Tensor, fused: Observation, noise: NoiseModel) -> Tensor:
     """Wiener shrinkage of the residual.
 
-    r = fused - E[latent + noise]; E = local mean of r^2 over channels and window; N = expected variance of the fused
-    noise. The result is latent + max(0, 1 - N / E) r: where the residual is no stronger than noise nothing is added.
+    r = fused - E[latent + noise]; E = local mean of r^2 / N over channels and window; N = expected variance of the
+    fused noise. The result is latent + max(0, 1 - 1 / E) r: where the residual is no stronger than noise nothing is
+    added.
 
     Parameters
     ----------
@@ -35,8 +36,9 @@ def add_back_structure(latent: Tensor, fused: Observation, noise: NoiseModel) ->
     """
     seen = (fused.weight > 0).to(latent.dtype)
     residual = (fused.image - noise.expected(latent)) * seen
-    energy = _local_mean(residual.square().mean(1, keepdim=True)) / _local_mean(seen).clamp(min=1e-6)
-    gain = (1 - _local_mean(fused.variance) / energy.clamp(min=torch.finfo(energy.dtype).tiny)).clamp(min=0)
+    energy = _local_mean((residual.square() / fused.variance).mean(1, keepdim=True))
+    energy = energy / _local_mean(seen.mean(1, keepdim=True)).clamp(min=1e-6)
+    gain = (1 - 1 / energy.clamp(min=torch.finfo(energy.dtype).tiny)).clamp(min=0)
     return (latent + gain * residual).clamp(0, 1)
 
 

@@ -66,7 +66,9 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     preset: Annotated[str | None, typer.Option(help="A preset by name, or a TOML file of your own.")] = None,
     changes: Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")] = None,
     quality: Annotated[Quality, typer.Option(help="How much time may be spent.")] = Quality.STANDARD,
-    denoise: Annotated[str | None, typer.Option(help="auto, none, or sigma in 8-bit grey levels.")] = None,
+    denoise: Annotated[
+        str | None, typer.Option(help="auto, none, sigma in 8-bit grey levels, or a noise profile (.toml).")
+    ] = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: a picture, a folder or a video.")] = None,
     frames: Annotated[
         str | None, typer.Option(metavar="A:B", help="Half-open range of frame indices.")
@@ -156,6 +158,10 @@ def probe_source(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="A video, a folder or %04d pattern, or a picture.")
     ],
+    noise_profile: Annotated[
+        str | None, typer.Option(metavar="OUT.toml", help="Write what was measured of the noise.")
+    ] = None,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     log_level: LogLevelOption = "warning",
 ) -> None:
@@ -164,7 +170,7 @@ def probe_source(
     from reelprior.pipeline.inspection import inspect_source
 
     with interruptible():
-        facts = inspect_source(source)
+        facts = inspect_source(source, profile=noise_profile, overwrite=overwrite)
     _print_facts(facts, as_json=as_json)
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.scan import FrameIndex, scan
-from reelprior.pipeline.noise import noise_of, sigma_8bit
+from reelprior.models.noise_estimate import NoiseEstimate
+from reelprior.pipeline.noise import measure, noise_facts, sigma_8bit
+from reelprior.pipeline.noise_profile import save_profile
 from reelprior.pipeline.plan import cut_scenes
 from reelprior.pipeline.settings import ChunkSettings
 
@@ -16,18 +18,34 @@ _VISIBLE_SIGMA_8BIT = 1.5
 """Below this, noise cannot be seen and rounding to 8 bit alone makes a third of it."""
 
 
-def inspect_source(path: str) -> dict[str, Any]:
+def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = False) -> dict[str, Any]:
     """Look at a source: headers, every frame once, and the noise of a few of them.
+
+    Parameters
+    ----------
+    path
+        The source.
+    profile
+        Where to write what was measured of the noise, if anywhere.
+    overwrite
+        Whether an existing profile may be replaced.
 
     Raises
     ------
     reelprior.io.errors.InputError
         If it cannot be read.
+    reelprior.io.errors.OutputError
+        If the profile cannot be written.
     """
     info = probe(path)
     index = scan(path)
     frames = range(len(index.pts))
-    sigma = sigma_8bit(noise_of(path, index, frames))
+    noise = measure(path, index, frames)
+    sigma = sigma_8bit(noise.noise)
+    if profile is not None:
+        save_profile(
+            profile, noise.noise, source=path, remarks=tuple(_noise_remarks(noise)), overwrite=overwrite
+        )
     threshold = ChunkSettings().scene_threshold
     scenes = cut_scenes(frames, index.scene_scores, threshold=threshold)
     preset, why = recommend_preset(sigma)
@@ -61,8 +79,9 @@ def inspect_source(path: str) -> dict[str, Any]:
         "chapters": info.chapters,
         "metadata": dict(info.metadata),
         "noise_sigma_8bit": round(sigma, 2),
+        "noise": noise_facts(noise),
         "scenes": [[scene.start, scene.stop] for scene in scenes],
-        "remarks": list(_remarks(info, index)),
+        "remarks": [*_remarks(info, index), *_noise_remarks(noise)],
         "preset": preset,
         "why": why,
     }
@@ -73,6 +92,15 @@ def recommend_preset(sigma: float) -> tuple[str, str]:
     if sigma >= _VISIBLE_SIGMA_8BIT:
         return "denoise", f"noise of sigma {sigma:.1f} grey levels was measured"
     return "inpaint", f"there is hardly any noise (sigma {sigma:.1f}); give --mask for what is missing"
+
+
+def _noise_remarks(estimate: NoiseEstimate) -> Iterable[str]:
+    """What a person should know before trusting the measured noise."""
+    if estimate.is_correlated and sigma_8bit(estimate.noise) >= _VISIBLE_SIGMA_8BIT:
+        yield (
+            f"the noise of neighbouring pixels is correlated ({estimate.correlation:.2f}), as after a codec, "
+            "a scaler or in film grain: its sigma is less certain, and held-out pixels stop a fit too late"
+        )
 
 
 def _seconds(index: FrameIndex) -> float:

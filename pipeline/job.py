@@ -79,7 +79,9 @@ class Job(BaseModel):
         if self.workers is not None and self.scheduler is not None:
             raise UsageError("--workers starts a cluster and --scheduler joins one: give one of them")
         if self.restores_only_the_mask and self.mask is None:
-            raise UsageError("nothing to restore: give --denoise (auto or a sigma), --mask, or both")
+            raise UsageError(
+                "nothing to restore: give --denoise (auto, a sigma or a profile), --mask, or both"
+            )
         return self
 
     @property
@@ -137,7 +139,9 @@ def parse_frames(text: str) -> tuple[int | None, int | None]:
         ) from None
 
 
-def fingerprint(job: Job, *, frames: range, source_hash: str, mask_hash: str | None) -> str:
+def fingerprint(
+    job: Job, *, frames: range, source_hash: str, mask_hash: str | None, profile_hash: str | None = None
+) -> str:
     """SHA-256, in hex, of all that decides what the restored pixels are.
 
     Not in it: where the work is done (device, threads, workers), how it is coded, and what is written beside
@@ -147,6 +151,7 @@ def fingerprint(job: Job, *, frames: range, source_hash: str, mask_hash: str | N
     identity = {
         "source": source_hash,
         "mask": mask_hash,
+        "noise_profile": profile_hash,
         "frames": [frames.start, frames.stop],
         "settings": settings,
         "versions": {name: versions()[name] for name in ("reelprior", "torch")},

@@ -1,18 +1,26 @@
-"""The noise of a clip: given by the user, or measured on a few frames."""
+"""The noise of a clip: given by the user as a number or a profile file, or measured on a few frames."""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex
-from reelprior.models.noise import NoiseModel, detect_clipping, estimate_noise
+from reelprior.models.noise import NoiseModel
+from reelprior.models.noise_estimate import NoiseEstimate, detect_clipping, estimate_noise
+from reelprior.pipeline.noise_profile import load_profile
+from reelprior.pipeline.settings import Settings
 
-__all__ = ["noise_of", "sigma_8bit"]
+__all__ = ["measure", "noise_facts", "noise_of", "sigma_8bit"]
 
 _FRAMES_TO_LOOK_AT = 5
 
 
-def noise_of(path: str, index: FrameIndex, frames: range, *, sigma: float | None = None) -> NoiseModel:
-    """What is known of the noise, after a look at a few frames, evenly spread over a range.
+def noise_of(
+    path: str, index: FrameIndex, frames: range, settings: Settings
+) -> tuple[NoiseModel, dict[str, Any]]:
+    """What is known of the noise, and how it is told.
 
     Parameters
     ----------
@@ -22,19 +30,70 @@ def noise_of(path: str, index: FrameIndex, frames: range, *, sigma: float | None
         Of the source.
     frames
         The frames to restore.
-    sigma
-        Standard deviation in 8-bit grey levels, if the user gave one; the frames then only tell whether
-        the noise was clipped.
+    settings
+        Say whether the noise is measured, a number or a profile. What a number leaves open, and a profile may,
+        is whether the noise was clipped: a few frames tell.
+
+    Returns
+    -------
+    tuple[NoiseModel, dict[str, Any]]
+        The model, and its facts for people and programs; see `noise_facts`.
+
+    Raises
+    ------
+    UsageError
+        If the profile cannot be used.
+    reelprior.io.errors.InputError
+        If the frames cannot be read.
     """
-    count = min(_FRAMES_TO_LOOK_AT, len(frames))
-    chosen = [frames[(2 * i + 1) * len(frames) // (2 * count)] for i in range(count)]
-    with open_reader(path, index) as reader:
-        pictures = np.stack([frame.pixels for t in chosen for frame in reader.read(t, t + 1)])
-    if sigma is None:
-        return estimate_noise(pictures)
-    return detect_clipping(NoiseModel.from_sigma_8bit(sigma), pictures)
+    given = settings.denoise
+    if settings.noise_profile is not None:
+        profile = load_profile(settings.noise_profile)
+        noise = profile.at()
+        if not profile.states_clipping:
+            noise = detect_clipping(noise, _look(path, index, frames))
+    elif isinstance(given, str):
+        # Where only the mask is restored the noise stays, but the engine must know it in order not to fit it.
+        estimate = measure(path, index, frames)
+        return estimate.noise, noise_facts(estimate)
+    else:
+        noise = detect_clipping(NoiseModel.from_sigma_8bit(given), _look(path, index, frames))
+    return noise, {**_facts(noise), "measured": False}
+
+
+def measure(path: str, index: FrameIndex, frames: range) -> NoiseEstimate:
+    """Measure the noise on a few frames, evenly spread over a range."""
+    return estimate_noise(_look(path, index, frames))
+
+
+def noise_facts(estimate: NoiseEstimate) -> dict[str, Any]:
+    """Sigmas in 8-bit grey levels, kind, correlation of neighbouring pixels, and the model itself."""
+    return {
+        **_facts(estimate.noise),
+        "measured": True,
+        "kind": estimate.kind,
+        "correlation": estimate.correlation,
+    }
 
 
 def sigma_8bit(noise: NoiseModel) -> float:
     """Standard deviation at mid-grey, in 8-bit grey levels: the one number that people know noise by."""
     return 255.0 * noise.sigma
+
+
+def _facts(noise: NoiseModel) -> dict[str, Any]:
+    return {
+        "sigma_8bit": round(sigma_8bit(noise), 2),
+        "sigma_8bit_red_green_blue": [round(255.0 * sigma, 2) for sigma in noise.sigmas()],
+        "gain": noise.gain,
+        "offset": noise.offset,
+        "clipped": noise.clipped,
+    }
+
+
+def _look(path: str, index: FrameIndex, frames: range) -> NDArray[np.float32]:
+    """(T, 3, H, W) of a few frames."""
+    count = min(_FRAMES_TO_LOOK_AT, len(frames))
+    chosen = [frames[(2 * i + 1) * len(frames) // (2 * count)] for i in range(count)]
+    with open_reader(path, index) as reader:
+        return np.stack([frame.pixels for t in chosen for frame in reader.read(t, t + 1)])

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reelprior.io.masks import open_masks
@@ -11,7 +11,6 @@ from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.io.writer import check_output
-from reelprior.models.noise import NoiseModel
 from reelprior.pipeline.assembly import assemble
 from reelprior.pipeline.backlog import Backlog, Task
 from reelprior.pipeline.cluster import open_pool
@@ -21,7 +20,7 @@ from reelprior.pipeline.errors import Interrupted, UsageError
 from reelprior.pipeline.job import Job, content_hash, fingerprint
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.manifest import Manifest
-from reelprior.pipeline.noise import noise_of, sigma_8bit
+from reelprior.pipeline.noise import noise_of
 from reelprior.pipeline.plan import Plan
 from reelprior.pipeline.progress import Display, frames_done
 from reelprior.pipeline.report import write_report
@@ -70,9 +69,16 @@ def run(job: Job, *, display: Display | None = None) -> Result:
     job = job.model_copy(update={"settings": resolve_tile_size(job.settings)})
 
     # What every task needs to know, and the plan that follows from it.
-    noise = _noise_of(job, index, frames)
+    noise, noise_facts = noise_of(job.input, index, frames, job.settings)
     mask_hash = content_hash(job.mask) if job.mask else None
-    identity = fingerprint(job, frames=frames, source_hash=content_hash(job.input), mask_hash=mask_hash)
+    profile_hash = content_hash(job.settings.noise_profile) if job.settings.noise_profile else None
+    identity = fingerprint(
+        job,
+        frames=frames,
+        source_hash=content_hash(job.input),
+        mask_hash=mask_hash,
+        profile_hash=profile_hash,
+    )
     order = Order(identity, job.absolute(), frames, source.video.height, source.video.width, noise)
     plan = order.plan(index)
 
@@ -93,7 +99,7 @@ def run(job: Job, *, display: Display | None = None) -> Result:
         frames=len(frames),
         first_frame=frames.start,
         seconds=time.monotonic() - started,
-        noise=_noise_facts(job, noise),
+        noise=noise_facts,
         scenes=len(plan.scenes),
         chunks=len(plan.chunks),
         chunks_reused=reused,
@@ -156,17 +162,6 @@ def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: ra
     if job.reference is not None:
         with open_reader(job.reference) as reference, open_reader(job.input, index) as reader:
             check_reference(reference, reader, frames)
-
-
-def _noise_of(job: Job, index: FrameIndex, frames: range) -> NoiseModel:
-    # Where only the mask is restored the noise stays, but the engine must know it in order not to fit it.
-    given = None if isinstance(job.settings.denoise, str) else job.settings.denoise
-    return noise_of(job.input, index, frames, sigma=given)
-
-
-def _noise_facts(job: Job, noise: NoiseModel) -> dict[str, float | bool]:
-    measured = isinstance(job.settings.denoise, str)
-    return {"sigma_8bit": round(sigma_8bit(noise), 2), "measured": measured, **asdict(noise)}
 
 
 def colour_facts(source: MediaInfo) -> str:

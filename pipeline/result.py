@@ -26,7 +26,7 @@ class Result:
     seconds
         Wall clock, from the first look at the source to the finished output.
     noise
-        ``sigma_8bit`` at mid-grey, whether it was ``measured``, and the fields of the noise model.
+        ``sigma_8bit`` at mid-grey, whether it was ``measured``, and more: see `reelprior.pipeline.noise.noise_facts`.
     scenes
         How many.
     chunks, chunks_reused
@@ -46,7 +46,7 @@ class Result:
     frames: int
     first_frame: int
     seconds: float
-    noise: Mapping[str, float | bool]
+    noise: Mapping[str, Any]
     scenes: int
     chunks: int
     chunks_reused: int

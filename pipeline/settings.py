@@ -16,9 +16,14 @@ from reelprior.pipeline.errors import UsageError
 __all__ = ["ChunkSettings", "Settings", "TileSettings", "setting_keys", "validate_settings"]
 
 
+_PROFILE_SUFFIX = ".toml"
+
+
 def _denoise_strength(value: object) -> object:
-    """Refuse in one sentence what is neither a word nor a sigma; a union's own message would be three."""
-    allowed = 'must be "auto", "none" or a sigma above 0 in 8-bit grey levels'
+    """Refuse in one sentence what is no word, sigma or profile; a union's own message would be three."""
+    allowed = 'must be "auto", "none" or a sigma above 0 in 8-bit grey levels, or the path of a noise profile (.toml)'
+    if isinstance(value, str) and value.lower().endswith(_PROFILE_SUFFIX):
+        return value
     if isinstance(value, str) and value not in {"auto", "none"}:
         try:
             value = float(value)
@@ -70,11 +75,17 @@ class Settings(EngineSettings):
 
     seed: Annotated[int, Field(ge=0)] = 0
     """Of every random number; the same seed gives the same result on the same machine."""
-    denoise: Annotated[Literal["auto", "none"] | float, BeforeValidator(_denoise_strength)] = "auto"
-    """The noise: measured, left alone (only the mask is restored), or its sigma in 8-bit grey levels."""
+    denoise: Annotated[Literal["auto", "none"] | float | str, BeforeValidator(_denoise_strength)] = "auto"
+    """The noise: measured, left alone (only the mask is restored), sigma in 8-bit grey levels, or a profile file."""
     compute: ComputeSettings = ComputeSettings()
     chunk: ChunkSettings = ChunkSettings()
     tile: TileSettings = TileSettings()
+
+    @property
+    def noise_profile(self) -> str | None:
+        """The noise profile file, if the noise is given by one."""
+        is_file = isinstance(self.denoise, str) and self.denoise.lower().endswith(_PROFILE_SUFFIX)
+        return str(self.denoise) if is_file else None
 
     @property
     def handle_frames(self) -> int:

@@ -86,20 +86,24 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
         raise ValueError(f"scene {scene_id} has no key frame")
     task = Task("key", scene_id)
     watch = _watch(directory, task)
-    parameters = None
+    # Every tile has parameters of its own; each but the first starts from its neighbour's.
+    fitted: list[dict[str, NDArray[np.float32]]] = []
     for tile in order.tiles:
         parameters = temporal.fit_key_frame(
             _read_clip(order, index, scene.read, tile),
             scene.key - scene.read.start,
-            start=parameters,
+            start=None if tile.start_from is None else fitted[tile.start_from],
             engine=order.job.settings,
             compute=_compute(order, device),
             seed=order.job.settings.seed,
             on_step=_share_of(watch, tile, frames=1, tiles=len(order.tiles)),
         )
-    assert parameters is not None  # there is at least one tile
+        fitted.append(parameters)
     path = directory.result_path(task)
-    save_arrays(path, parameters)
+    save_arrays(
+        path,
+        {_of_tile(tile, name): value for tile in order.tiles for name, value in fitted[tile.index].items()},
+    )
     return sha256(path)
 
 
@@ -115,7 +119,7 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
     task = Task("chunk", chunk_id)
     wanted = _shift(chunk.write, -chunk.read.start)
     has_key = plan.scenes[chunk.scene].key is not None
-    parameters = load_arrays(directory.result_path(Task("key", chunk.scene))) if has_key else None
+    fitted = load_arrays(directory.result_path(Task("key", chunk.scene))) if has_key else {}
     watch = _watch(directory, task)
 
     def restored(tile: Tile) -> NDArray[np.float32]:
@@ -123,7 +127,7 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
         result = temporal.restore_clip(
             clip,
             wanted,
-            parameters=parameters,
+            parameters=_parameters_of(tile, fitted) if has_key else None,
             engine=order.job.settings,
             compute=_compute(order, device),
             seed=order.job.settings.seed,
@@ -197,6 +201,16 @@ def _watch(directory: JobDirectory, task: Task) -> Callable[[Step], None]:
         directory.save_progress(task, TaskProgress(step.frames_done, step.loss))
 
     return on_step
+
+
+def _of_tile(tile: Tile, name: str) -> str:
+    return f"{tile.index}/{name}"
+
+
+def _parameters_of(tile: Tile, fitted: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """A tile's own parameters among those of all tiles, as `fit_key_frame` stores them."""
+    prefix = _of_tile(tile, "")
+    return {name.removeprefix(prefix): value for name, value in fitted.items() if name.startswith(prefix)}
 
 
 def _share_of(

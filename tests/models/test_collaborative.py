@@ -7,7 +7,8 @@ from photographs import noisy, panned, psnr
 from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
 from reelprior.models.neighbours import Clip
-from reelprior.models.noise import NoiseModel, detect_clipping
+from reelprior.models.noise import NoiseModel
+from reelprior.models.noise_estimate import detect_clipping
 from reelprior.models.settings import CollaborativeSettings, ComputeSettings, FusionSettings
 from reelprior.models.spatial import quick_denoise
 

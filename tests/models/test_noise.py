@@ -1,12 +1,10 @@
-"""The noise model: what clipping does to noise, how strong it is, and whether it was clipped."""
+"""The noise model: its variance and mean, what clipping does to them, and channels that differ."""
 
 import numpy as np
 import pytest
 import torch
-from photographs import noisy, photograph
-from skimage import data
 
-from reelprior.models.noise import NoiseModel, detect_clipping, estimate_noise
+from reelprior.models.noise import NoiseModel
 
 LEVELS = torch.linspace(0, 1, 21, dtype=torch.float64)
 DRAWS = 40_000
@@ -68,66 +66,36 @@ def test_sigma_in_grey_levels_goes_in_and_out():
     assert noise.gain == 0
 
 
-def cat_photograph():
-    """A photograph as taken, not reduced: a reduced one has detail in the band in which noise is measured."""
-    return np.ascontiguousarray(data.chelsea()[:256, 80:336].astype(np.float32).transpose(2, 0, 1) / 255)[
-        None
-    ]
+# --- channels that differ
+
+SENSOR = NoiseModel((0.01, 0.02, 0.03), (0.001, 0.002, 0.003), clipped=True)
 
 
-@pytest.mark.parametrize("sigma_8bit", [10, 25, 50])
-def test_noise_is_measured_within_15_percent(sigma_8bit):
-    assert estimate_noise(noisy(cat_photograph(), sigma_8bit)).sigma * 255 == pytest.approx(
-        sigma_8bit, rel=0.15
-    )
+def test_each_channel_has_the_variance_and_mean_of_its_own_numbers():
+    clean = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(1))
+    for channel, (gain, offset) in enumerate(zip(SENSOR.gain, SENSOR.offset, strict=True)):
+        alone = NoiseModel(gain, offset, clipped=True)
+        of_channel = clean[:, channel]
+        torch.testing.assert_close(SENSOR.variance(clean)[:, channel], alone.variance(of_channel))
+        torch.testing.assert_close(SENSOR.expected(clean)[:, channel], alone.expected(of_channel))
 
 
-def test_weak_noise_is_measured_together_with_the_grain_of_the_photograph():
-    """The median of 8-bit differences comes in steps of 0.5 / 0.6745 = 0.74 grey levels: one step is allowed."""
-    picture = cat_photograph()
-    grain = estimate_noise(picture).sigma * 255
-    measured = estimate_noise(noisy(picture, 5)).sigma * 255
-    assert measured == pytest.approx((5**2 + grain**2) ** 0.5, abs=0.75)
+def test_sigma_is_the_root_mean_square_of_the_channels_at_mid_grey():
+    # 0.5 * 0.02 + 0.002 is the mean variance
+    assert SENSOR.sigma == pytest.approx(0.012**0.5)
+    assert SENSOR.sigmas(0.0) == pytest.approx((0.001**0.5, 0.002**0.5, 0.003**0.5))
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (3, 3), (5, 7)])
-def test_frames_of_a_few_pixels_have_a_noise(size):
-    assert np.isfinite(estimate_noise(noisy(photograph(*size), 10)[None]).sigma)
+def test_the_balance_tells_how_much_of_the_noise_each_channel_has():
+    # variances at mid-grey 0.006, 0.012, 0.018
+    assert SENSOR.balance == pytest.approx((0.5, 1.0, 1.5))
+    assert NoiseModel(0.01, 0.002).balance == NoiseModel(0.0, 0.0).balance == (1.0, 1.0, 1.0)
 
 
-# --- clipping
+def test_lists_as_json_gives_them_make_the_same_model():
+    assert NoiseModel(list(SENSOR.gain), list(SENSOR.offset), clipped=True) == SENSOR
 
 
-def clean_with_shadows():
-    return photograph(96, 128, top=0, left=20)[None]
-
-
-def gaussian(shape):
-    return np.random.default_rng(1).normal(0, 1, shape).astype(np.float32)
-
-
-@pytest.mark.parametrize("sigma_8bit", [10, 25, 50])
-def test_clipped_noise_in_the_shadows_is_recognised(sigma_8bit):
-    frames = noisy(clean_with_shadows(), sigma_8bit)
-    assert detect_clipping(NoiseModel.from_sigma_8bit(sigma_8bit), frames).clipped
-
-
-@pytest.mark.parametrize("sigma_8bit", [10, 25, 50])
-def test_noise_that_fades_towards_black_was_not_clipped(sigma_8bit):
-    """Samples never reach the ends, which a constant noise would."""
-    clean = 0.05 + 0.45 * clean_with_shadows()
-    frames = clean * (1 + (sigma_8bit / 255) * gaussian(clean.shape))
-    assert frames.min() > 0.003 and frames.max() < 0.997
-    assert not detect_clipping(NoiseModel.from_sigma_8bit(sigma_8bit), frames.astype(np.float32)).clipped
-
-
-@pytest.mark.parametrize("sigma_8bit", [5, 10, 20])
-def test_noise_in_mid_greys_was_not_clipped(sigma_8bit):
-    clean = 0.4 + 0.2 * clean_with_shadows()
-    frames = (clean + sigma_8bit / 255 * gaussian(clean.shape)).astype(np.float32)
-    assert frames.min() > 0 and frames.max() < 1
-    assert not detect_clipping(NoiseModel.from_sigma_8bit(sigma_8bit), frames).clipped
-
-
-def test_a_picture_without_noise_has_none_to_clip():
-    assert detect_clipping(NoiseModel(0.0, 0.0), clean_with_shadows()) == NoiseModel(0.0, 0.0)
+def test_noise_that_falls_with_the_light_never_has_a_variance_below_that_of_rounding():
+    noise = NoiseModel(-0.02, 0.01)
+    assert noise.variance(LEVELS).min().item() == pytest.approx(1 / 12 / 255**2)

@@ -5,7 +5,8 @@ import pytest
 from photographs import noisy, panned, psnr
 
 from reelprior.models.errors import FitError
-from reelprior.models.noise import NoiseModel, detect_clipping
+from reelprior.models.noise import NoiseModel
+from reelprior.models.noise_estimate import detect_clipping
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.models.spatial import fill_holes, quick_denoise
 from reelprior.models.temporal import Clip, fit_key_frame, restore_clip

@@ -12,8 +12,10 @@ from reelprior.pipeline.settings import Settings, validate_settings
 JOB = Job(input="a.mkv", output="b.mkv")
 
 
-def identity(job=JOB, *, frames=range(5), source_hash="s", mask_hash=None):
-    return fingerprint(job, frames=frames, source_hash=source_hash, mask_hash=mask_hash)
+def identity(job=JOB, *, frames=range(5), source_hash="s", mask_hash=None, profile_hash=None):
+    return fingerprint(
+        job, frames=frames, source_hash=source_hash, mask_hash=mask_hash, profile_hash=profile_hash
+    )
 
 
 def with_settings(tree):
@@ -63,6 +65,7 @@ def test_what_changes_the_pixels_changes_the_fingerprint():
         identity(frames=range(1, 5)),
         identity(source_hash="t"),
         identity(mask_hash="m"),
+        identity(profile_hash="p"),
         identity(with_settings({"seed": 1})),
         identity(with_settings({"denoise": 25})),
         identity(with_settings({"chunk": {"frames": 5}})),

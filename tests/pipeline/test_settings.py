@@ -51,9 +51,10 @@ def test_a_noise_that_is_none_is_refused(wrong):
 
 
 @pytest.mark.parametrize(
-    ("given", "understood"), [("auto", "auto"), ("none", "none"), ("25", 25.0), (7, 7.0)]
+    ("given", "understood"),
+    [("auto", "auto"), ("none", "none"), ("25", 25.0), (7, 7.0), ("x/sensor.toml", "x/sensor.toml")],
 )
-def test_a_noise_is_a_word_or_a_sigma(given, understood):
+def test_a_noise_is_a_word_a_sigma_or_a_profile(given, understood):
     assert validate_settings({"denoise": given}, where=lambda _key: "here").denoise == understood
 
 

@@ -33,7 +33,7 @@ def test_on_a_cpu_standard_definition_is_one_tile():
 
 @pytest.mark.slow
 def test_tiles_give_what_the_whole_frame_gives(run, tmp_path):
-    """Within 0.1 dB, and without a step where tiles meet: the error there is no larger than elsewhere."""
+    """Within 0.1 dB, and without a step where tiles meet."""
     clean = panned(4, 224, 160)
     source = tmp_path / "noisy.mkv"
     write_frames(source, noisy(clean, 25))
@@ -47,7 +47,7 @@ def test_tiles_give_what_the_whole_frame_gives(run, tmp_path):
     assert psnr(results[160], clean) == pytest.approx(psnr(results[768], clean), abs=0.1)
     tiles = plan_tiles(224, 160, 160, 48)
     assert len(tiles) > 1
-    # How far the error changes from one row to the next: on average over frames, channels and columns.
-    steps = np.abs(np.diff(results[160] - clean, axis=2)).mean((0, 1, 3))
+    # How far the error changes from one row to the next, against the whole frame's in the same rows.
+    steps = {size: np.abs(np.diff(result - clean, axis=2)).mean((0, 1, 3)) for size, result in results.items()}
     fades = [range(tile.write.top, tile.write.top + 24) for tile in tiles if tile.write.top]
-    assert all(steps[fade].mean() < 1.15 * steps.mean() for fade in fades)
+    assert all(steps[160][fade].mean() < 1.1 * steps[768][fade].mean() for fade in fades)
