@@ -1,6 +1,6 @@
 """Figures, sections and how they are written down: Markdown for people, JSON for programs. Pure text, no measuring."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -38,12 +38,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """What one benchmark found."""
+    """What one benchmark found.
+
+    Attributes
+    ----------
+    data
+        Single measurements, for the JSON only.
+    pictures
+        SVG documents by the name of their file; the page shows them.
+    """
 
     title: str
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
     notes: Sequence[str] = field(default_factory=tuple)
+    data: Sequence[Mapping[str, Any]] = ()
+    pictures: Mapping[str, str] = field(default_factory=dict)
 
 
 def at_least(name: str, value: float, bound: float, *, unit: str = "", digits: int = 2) -> Figure:
@@ -94,6 +104,7 @@ def render(
         parts.append(Table(("figure", "measured", "wanted", "verdict"), figures).markdown())
     for section in sections:
         parts.append(f"### {section.title}")
+        parts += [f"![{name.removesuffix('.svg').replace('-', ' ')}]({name})" for name in section.pictures]
         parts += [table.markdown() for table in section.tables]
         parts += section.notes
     return "\n\n".join(parts) + "\n"
@@ -125,6 +136,7 @@ def to_json(
                     for table in section.tables
                 ],
                 "notes": list(section.notes),
+                "data": list(section.data),
             }
             for section in sections
         ],
