@@ -143,6 +143,8 @@ def _run_peer(session: Session, subject: Subject, peer: Peer) -> Measurement | N
     frames = subject.noisy[: peer.frames]
     np.save(noisy, frames)
     command = peer.command(noisy, restored, sigma_8bit=subject.sigma_8bit, python=python)
+    if peer.takes_profile and not subject.noise.is_constant:
+        command += ["--gain", f"{subject.noise.gain:g}", "--offset", f"{subject.noise.offset:g}"]
     facts, peak = run_measured(command)
     return _scored(
         subject,

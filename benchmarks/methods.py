@@ -50,6 +50,8 @@ class Peer:
         As many frames of a clip are restored at most: for the slow ones.
     needs_vapoursynth
         Whether it runs in VapourSynth's environment.
+    takes_profile
+        Whether it is told the gain and offset of noise that depends on the signal.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Peer:
     options: Callable[[float], tuple[str, ...]]
     frames: int | None = None
     needs_vapoursynth: bool = False
+    takes_profile: bool = False
 
     def command(
         self, noisy: Path, restored: Path, *, sigma_8bit: float, python: str = sys.executable
@@ -111,7 +114,7 @@ PEERS = (
     Peer("FFmpeg atadenoise", "ffmpeg_filter.py", _atadenoise),
     Peer("FFmpeg fftdnoiz", "ffmpeg_filter.py", _fftdnoiz),
     Peer("ZS-N2N", "zs_n2n.py", lambda _: ("--iterations", "2000"), frames=2),
-    Peer("BM3D", "vapoursynth_bm3d.py", _vbm3d("np", 0), needs_vapoursynth=True),
-    Peer(BAR, "vapoursynth_bm3d.py", _vbm3d("np", 4), needs_vapoursynth=True),
-    Peer("V-BM3D high", "vapoursynth_bm3d.py", _vbm3d("high", 4), needs_vapoursynth=True),
+    Peer("BM3D", "vapoursynth_bm3d.py", _vbm3d("np", 0), needs_vapoursynth=True, takes_profile=True),
+    Peer(BAR, "vapoursynth_bm3d.py", _vbm3d("np", 4), needs_vapoursynth=True, takes_profile=True),
+    Peer("V-BM3D high", "vapoursynth_bm3d.py", _vbm3d("high", 4), needs_vapoursynth=True, takes_profile=True),
 )

@@ -34,7 +34,8 @@ _NOTES = (
     "clips are means of dB. SSIM: per channel of R'G'B', Gaussian window of 11. Frame to frame: mean |d/dt restored - "
     "d/dt clean| in grey levels. Ratio: time of the published per-frame method, see below, over that of the method. "
     "Peak: resident memory of the process with all it imports. Every method runs in a process of its own and is told "
-    "sigma (of the sensor, its root mean square over the clip; reelprior measures it there). The slow peers restore "
+    "sigma; of the sensor the root mean square over the clip, V-BM3D and BM3D its variance, which they stabilise "
+    "(generalised Anscombe transform), and reelprior nothing: it measures it. The slow peers restore "
     "only the first frames of each clip, as many as their name says.",
 )
 
