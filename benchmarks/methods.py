@@ -8,10 +8,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-__all__ = ["BAR", "ENGINES", "PEERS", "Engine", "Peer"]
+__all__ = ["BAR", "ENGINES", "PEERS", "Engine", "Extent", "Peer"]
+
+#: The dearer a method, the less of the comparison it takes part in.
+Extent = Literal["everywhere", "sigma 25", "sigma 25, packaged clips"]
 
 _SCRIPTS = Path(__file__).with_name("peers")
 #: Noise levels that strengths were chosen for, each the best of a few values by the mean PSNR of some clips.
@@ -26,14 +30,13 @@ class Engine:
     ----------
     options
         Of ``reelprior restore``.
-    everywhere
-        False: only at sigma 25, and only on the clips that packages ship if it is `slow`.
+    extent
+        Where it takes part.
     """
 
     name: str
     options: tuple[str, ...] = ()
-    everywhere: bool = True
-    slow: bool = False
+    extent: Extent = "everywhere"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Peer:
         From the noise's sigma in grey levels.
     frames
         As many frames of a clip are restored at most: for the slow ones.
+    extent
+        Where it takes part.
     needs_vapoursynth
         Whether it runs in VapourSynth's environment.
     takes_profile
@@ -58,6 +63,7 @@ class Peer:
     script: str
     options: Callable[[float], tuple[str, ...]]
     frames: int | None = None
+    extent: Extent = "everywhere"
     needs_vapoursynth: bool = False
     takes_profile: bool = False
 
@@ -113,8 +119,17 @@ PEERS = (
     Peer("FFmpeg bm3d", "ffmpeg_filter.py", _bm3d),
     Peer("FFmpeg atadenoise", "ffmpeg_filter.py", _atadenoise),
     Peer("FFmpeg fftdnoiz", "ffmpeg_filter.py", _fftdnoiz),
-    Peer("ZS-N2N", "zs_n2n.py", lambda _: ("--iterations", "2000"), frames=2),
+    Peer(
+        "ZS-N2N", "zs_n2n.py", lambda _: ("--iterations", "2000"), frames=1, extent="sigma 25, packaged clips"
+    ),
     Peer("BM3D", "vapoursynth_bm3d.py", _vbm3d("np", 0), needs_vapoursynth=True, takes_profile=True),
     Peer(BAR, "vapoursynth_bm3d.py", _vbm3d("np", 4), needs_vapoursynth=True, takes_profile=True),
-    Peer("V-BM3D high", "vapoursynth_bm3d.py", _vbm3d("high", 4), needs_vapoursynth=True, takes_profile=True),
+    Peer(
+        "V-BM3D high",
+        "vapoursynth_bm3d.py",
+        _vbm3d("high", 4),
+        extent="sigma 25",
+        needs_vapoursynth=True,
+        takes_profile=True,
+    ),
 )

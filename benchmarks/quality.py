@@ -21,7 +21,7 @@ from vapoursynth_environment import MissingError
 __all__ = ["measure"]
 
 #: Frames of each clip at other noise than sigma 25, which is the level that most others publish.
-_MAIN_NOISE, _OTHER_FRAMES = "sigma25", 12
+_MAIN_NOISE, _OTHER_FRAMES = "sigma25", 10
 #: PSNR over the bar, in dB: mean over the clips, and the least of a clip.
 _WANTED = {"sigma10": (-0.3, None), "sigma25": (0.0, -0.5), "sigma50": (0.0, None)}
 _DEFAULT, _DRAFT, _BEST = "reelprior", "reelprior draft", "reelprior best"
@@ -35,8 +35,8 @@ _NOTES = (
     "d/dt clean| in grey levels. Ratio: time of the published per-frame method, see below, over that of the method. "
     "Peak: resident memory of the process with all it imports. Every method runs in a process of its own and is told "
     "sigma; of the sensor the root mean square over the clip, V-BM3D and BM3D its variance, which they stabilise "
-    "(generalised Anscombe transform), and reelprior nothing: it measures it. The slow peers restore "
-    "only the first frames of each clip, as many as their name says.",
+    "(generalised Anscombe transform), and reelprior nothing: it measures it. The slow peers restore only the first "
+    "frames of each clip, as many as their name says; differences to the bar are those of the frames they restored.",
 )
 
 
@@ -56,11 +56,11 @@ def measure(session: Session) -> Section:
         notes.append(f"**BM3D and V-BM3D did not run: {python}.** Nothing was compared with them.")
     main = [found for found in everything if found.noise == _MAIN_NOISE]
     pictures = {}
-    if main:
+    if main and any(m.method == BAR for m in main):
         pictures["quality-over-time.svg"] = quality_over_time(
-            _points(main), reference=_reference_seconds(session, main)
+            _points(main), reference=_reference_seconds(session, main), bar=BAR
         )
-        shown = (NOISY, "OpenCV NLM", BAR, *(engine.name for engine in ENGINES))
+        shown = ("OpenCV NLM", BAR, *(engine.name for engine in ENGINES))
         pictures["quality-of-frames.svg"] = quality_of_frames(
             {
                 case: {f.method: f.psnr_of_frames for f in main if f.clip == case and f.method in shown}
@@ -78,6 +78,8 @@ def _compare(session: Session, noise: Noise) -> list[Measurement]:
         count = min(count or _OTHER_FRAMES, _OTHER_FRAMES)
     found = []
     for case in session.cases():
+        if not noise.is_constant and case not in clips.PACKAGED:
+            continue
         subject = Subject.of(case, noise, data=session.data, frames=count)
         methods = [method for method in (*PEERS, *ENGINES) if _takes_part(session, method, subject)]
         results = [measure_method(session, subject, method) for method in (None, *methods)]
@@ -88,9 +90,10 @@ def _compare(session: Session, noise: Noise) -> list[Measurement]:
 def _takes_part(session: Session, method: Engine | Peer, subject: Subject) -> bool:
     if not session.wants(method.name):
         return False
-    if isinstance(method, Peer) or method.everywhere:
+    if method.extent == "everywhere":
         return True
-    return subject.noise.name == _MAIN_NOISE and (not method.slow or subject.case in clips.PACKAGED)
+    is_packaged = subject.case in clips.PACKAGED
+    return subject.noise.name == _MAIN_NOISE and (method.extent == "sigma 25" or is_packaged)
 
 
 def _figures(session: Session, noise: Noise, found: Sequence[Measurement]) -> list[Figure]:
@@ -138,11 +141,14 @@ def _tables(session: Session, noise: Noise, found: Sequence[Measurement]) -> lis
     for method in dict.fromkeys(measured.method for measured in found):
         results = _of(found, method)
         title = _title(method, results)
-        means.append((title, *_means(session, results, whole=len(results) == len(names))))
+        whole = len(results) == len(names)
+        over = _over(found, method)
+        quality = _quality(results) if whole else ("-",) * 3
+        means.append((title, *quality, "-" if over is None else f"{over:+.2f}", *_cost(session, results)))
         psnrs.append((title, *_cells(results, names, lambda m: m.psnr)))
         flicker.append((title, *_cells(results, names, lambda m: m.frame_to_frame_error)))
     heading = f"{noise.title}, mean of {len(names)} clips"
-    columns = ("PSNR, dB", "SSIM", "frame to frame", "s per frame", "ratio", "peak, MiB")
+    columns = ("PSNR, dB", "SSIM", "frame to frame", f"over {BAR}, dB", "s per frame", "ratio", "peak, MiB")
     return [
         Table((heading, *columns), means),
         Table((f"{noise.title}: PSNR, dB", *names), psnrs),
@@ -154,30 +160,35 @@ def _title(method: str, results: dict[str, Measurement]) -> str:
     peer = next((peer for peer in PEERS if peer.name == method), None)
     limit = peer.frames if peer else None
     bold = method == _DEFAULT
-    return f"**{method}**" if bold else f"{method}, {limit} frames" if limit else method
+    if limit:
+        return f"{method}, {limit} frame{'s' if limit > 1 else ''} of each"
+    return f"**{method}**" if bold else method
 
 
-def _means(session: Session, results: dict[str, Measurement], *, whole: bool) -> tuple[str, ...]:
+def _quality(results: dict[str, Measurement]) -> tuple[str, ...]:
     measured = list(results.values())
-    if not whole:
-        return ("-",) * 6
-    quality = (
+    flicker = _mean(m.frame_to_frame_error for m in measured)
+    return (
         f"{_mean(m.psnr for m in measured):.2f}",
         f"{_mean(m.ssim for m in measured):.3f}",
-        f"{_mean(m.frame_to_frame_error for m in measured):.2f}",
+        f"{flicker:.2f}",
     )
+
+
+def _cost(session: Session, results: dict[str, Measurement]) -> tuple[str, ...]:
+    measured = list(results.values())
     if any(m.seconds_per_frame is None for m in measured):
-        return (*quality, "-", "-", "-")
-    peak = max(m.peak_bytes or 0 for m in measured)
+        return "-", "-", "-"
     ratio = math.exp(_mean(math.log(_ratio(session, m)) for m in measured))
-    seconds = _mean(_seconds(m) for m in measured)
-    return (*quality, f"{seconds:.2f}", f"{ratio:,.0f}", f"{peak / 2**20:.0f}")
+    peak = max(m.peak_bytes or 0 for m in measured)
+    return f"{_mean(map(_seconds, measured)):.2f}", f"{ratio:,.0f}", f"{peak / 2**20:.0f}"
 
 
 def _cells(
     results: dict[str, Measurement], names: Sequence[str], value: Callable[[Measurement], float]
 ) -> list[str]:
-    return [f"{value(results[name]):.2f}" if name in results else "-" for name in names]
+    values = [value(results[name]) if name in results else math.nan for name in names]
+    return ["-" if math.isnan(number) else f"{number:.2f}" for number in values]
 
 
 def _strengths(found: Sequence[Measurement]) -> str:
@@ -192,14 +203,25 @@ def _strengths(found: Sequence[Measurement]) -> str:
 
 
 def _points(found: Sequence[Measurement]) -> dict[str, tuple[float, float]]:
-    """Mean seconds per frame and PSNR of every method that restored every clip."""
-    names = _clips(found)
+    """Mean seconds per frame, and PSNR over the bar's on the same frames, of every method."""
     points = {}
     for method in dict.fromkeys(m.method for m in found if m.seconds_per_frame is not None):
-        results = _of(found, method)
-        if len(results) == len(names):
-            points[method] = (_mean(map(_seconds, results.values())), _mean(m.psnr for m in results.values()))
+        over = _over(found, method)
+        if over is not None:
+            points[method] = (_mean(map(_seconds, _of(found, method).values())), over)
     return points
+
+
+def _over(found: Sequence[Measurement], method: str) -> float | None:
+    """PSNR over the bar's, frame by frame on the frames that the method restored; a mean of the clips' means."""
+    bar = _of(found, BAR)
+    shared = [measured for clip, measured in _of(found, method).items() if clip in bar]
+    if not shared:
+        return None
+    return _mean(
+        _mean(ours - its for ours, its in zip(m.psnr_of_frames, bar[m.clip].psnr_of_frames, strict=False))
+        for m in shared
+    )
 
 
 def _reference_seconds(session: Session, found: Sequence[Measurement]) -> float:

@@ -1,4 +1,4 @@
-"""Measure what the project promises, in one run: quality, time, cold start, workers, memory, fidelity, film.
+"""Measure what the project promises, in one run: quality, time, the reference's curve, cold start, workers, memory, fidelity, film.
 
 ``python benchmarks/run.py`` writes ``results.md``, ``results.json`` and pictures into the output folder and prints the
 first. README.md says what each figure means.
@@ -27,6 +27,7 @@ _HERE = Path(__file__).resolve().parent
 BENCHMARKS = {
     "quality": "quality",
     "time": "reference",
+    "curve": "curve",
     "cold": "cold",
     "workers": "workers",
     "memory": "memory",
@@ -53,15 +54,16 @@ def main() -> int:
     )
     session.output.mkdir(parents=True, exist_ok=True)
     machine = describe_machine()
-    sections = []
+    sections, seconds = [], {}
     for name in options.only or PROMISED:
         print(f"{name} ...", file=sys.stderr, flush=True)
         started = time.monotonic()
         sections.append(importlib.import_module(BENCHMARKS[name]).measure(session))
-        print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+        seconds[name] = time.monotonic() - started
+        print(f"{name}: {seconds[name]:.0f} s", file=sys.stderr, flush=True)
     judged = not session.is_shortened
     facts = {"machine": machine, "versions": versions(), "command": _command(), "judged": judged}
-    text = render(sections, **facts)
+    text = render(sections, **facts, seconds=seconds)
     (session.output / "results.md").write_text(text, encoding="utf-8")
     as_json = json.dumps(to_json(sections, **facts), indent=2, ensure_ascii=False)
     (session.output / "results.json").write_text(as_json + "\n", encoding="utf-8")

@@ -5,6 +5,8 @@ implementation's averaged output passes 31.0 dB between 1500 and 2000 iterations
 hour on two cores: ``--only still``.
 """
 
+import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,14 +103,19 @@ def measure(session: Session) -> Section:
         [Table(header, rows)],
         notes,
         data=[vars(look) for look in looks],
-        pictures={"reference-curve.svg": picture},
+        pictures={"still-curve.svg": picture},
     )
 
 
 def follow_reference(
-    noisy: Video, noise: Noise, *, iterations: int, score: Callable[[Video], float]
+    noisy: Video,
+    noise: Noise,
+    *,
+    iterations: int,
+    score: Callable[[Video], float],
+    seconds: float = math.inf,
 ) -> list[Look]:
-    """Fit a picture (H, W, 3) by the preset ``reference`` and score it on the way."""
+    """Fit a picture (H, W, 3) by the preset ``reference`` and score it on the way; ``seconds`` end it early."""
     settings = load_settings("reference", overrides=(f"fit.iterations={iterations}",))
     compute = Compute(settings.compute)
     frames = np.ascontiguousarray(noisy.transpose(2, 0, 1)[None]).astype(np.float32) / 255
@@ -117,14 +124,25 @@ def follow_reference(
     captured = around.captured(0)
     prior = _Watched(settings, compute, size=noisy.shape[:2], guide_channels=0, seed=settings.seed)
     prior.score = score
-    fit(
-        prior,
-        Problem((captured,), None, model, captured),
-        iterations=iterations,
-        learning_rate=settings.fit.learning_rate,
-        on_iteration=lambda done, loss: None,
-    )
+    started = time.monotonic()
+
+    def on_iteration(done: int, loss: float) -> None:
+        if time.monotonic() - started > seconds:
+            raise _TimeIsUpError
+
+    with contextlib.suppress(_TimeIsUpError):
+        fit(
+            prior,
+            Problem((captured,), None, model, captured),
+            iterations=iterations,
+            learning_rate=settings.fit.learning_rate,
+            on_iteration=on_iteration,
+        )
     return prior.looks
+
+
+class _TimeIsUpError(Exception):
+    """Ends a fit: `fit` lets what its callback raises through."""
 
 
 class _Watched(Prior):

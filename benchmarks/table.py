@@ -82,10 +82,12 @@ def render(
     versions: dict[str, str],
     command: str,
     judged: bool,
+    seconds: Mapping[str, float] | None = None,
 ) -> str:
     """The whole result as Markdown: all figures first, then each section's details.
 
-    ``judged`` is false for shortened runs, whose numbers say nothing about the bounds.
+    ``judged`` is false for shortened runs, whose numbers say nothing about the bounds; ``seconds`` are how long the
+    parts of the run took.
     """
     sections = list(sections)
     figures = [
@@ -98,6 +100,8 @@ def render(
         "; ".join(f"{name} {value}" for name, value in machine.items()) + ".",
         ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
     ]
+    if seconds:
+        parts.append(f"Minutes: {', '.join(f'{name} {spent / 60:.1f}' for name, spent in seconds.items())}.")
     if not judged:
         parts.append("**A shortened run: its numbers are no results.**")
     if figures:

@@ -1,5 +1,6 @@
 """What the engine is compared with: noises, the peers, how they are started and what is made of the results."""
 
+import dataclasses
 import importlib
 import json
 import sys
@@ -182,9 +183,19 @@ def test_a_method_that_left_clips_out_has_no_mean(module, tmp_path):
     assert psnrs.rows[1] == ("BM3D", "31.00", "-")
 
 
+def test_differences_to_the_bar_are_those_of_the_frames_that_a_method_restored(module):
+    quality = module("quality")
+    bar = _measurement(module, "V-BM3D np", psnr=33.0)
+    slow = dataclasses.replace(_measurement(module, "ZS-N2N", psnr=30.0), psnr_of_frames=(30.0,))
+    bar = dataclasses.replace(bar, psnr_of_frames=(32.0, 34.0))
+    assert quality._over([bar, slow], "ZS-N2N") == pytest.approx(-2.0)
+    assert quality._over([slow], "ZS-N2N") is None
+
+
 def test_pictures_are_svg_with_their_text_and_the_same_for_the_same_numbers(module):
     plots = module("plots")
-    first, second = (plots.quality_over_time({"reelprior": (2.0, 34.0)}, reference=500.0) for _ in range(2))
+    points = {"reelprior": (2.0, 0.3), "V-BM3D np": (0.2, 0.0)}
+    first, second = (plots.quality_over_time(points, reference=500.0, bar="V-BM3D np") for _ in range(2))
     assert first == second and "reelprior" in first and "</svg>" in first
     panels = plots.quality_of_frames(
         {"carphone": {"reelprior": (33.0, 34.0)}, "bikes": {"reelprior": (33.0, 34.0)}}
@@ -210,6 +221,13 @@ def test_the_reference_is_followed_to_its_last_iteration(module):
         noisy, module("noises").NOISES["sigma25"], iterations=2, score=lambda picture: float(picture.shape[0])
     )
     assert [(look.iteration, look.average, look.iterate) for look in looks] == [(2, 64.0, 64.0)]
+
+
+def test_the_reference_stops_when_its_time_is_up(module):
+    noisy = np.zeros((64, 64, 3), np.uint8)
+    noise = module("noises").NOISES["sigma25"]
+    looks = module("still").follow_reference(noisy, noise, iterations=500, score=lambda _: 0.0, seconds=0.0)
+    assert looks == []
 
 
 def test_an_unknown_clip_is_refused_with_the_known_ones(module, monkeypatch, capsys):
