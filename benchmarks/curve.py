@@ -1,4 +1,4 @@
-"""The reference's curve: PSNR of the published method over its iterations, on a small crop and with a cap on its time."""
+"""The reference's curve: PSNR of the published method over its iterations, on a small crop, for a limited time."""
 
 from clips import PACKAGED, load
 from measuring import psnr_of

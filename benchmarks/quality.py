@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 
 import clips
-from measuring import NOISY, Measurement, Subject, measure_method, vapoursynth
+from measuring import Measurement, Subject, measure_method, vapoursynth
 from methods import BAR, ENGINES, PEERS, Engine, Peer
 from noises import Noise
 from plots import quality_of_frames, quality_over_time

@@ -1,4 +1,4 @@
-"""Measure what the project promises, in one run: quality, time, the reference's curve, cold start, workers, memory, fidelity, film.
+"""Measure what the project promises, in one run: quality, time, memory, fidelity and more, each a part of its own.
 
 ``python benchmarks/run.py`` writes ``results.md``, ``results.json`` and pictures into the output folder and prints the
 first. README.md says what each figure means.
