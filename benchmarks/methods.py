@@ -110,7 +110,11 @@ def _fftdnoiz(sigma: float) -> tuple[str, ...]:
     return ("--graph", f"fftdnoiz=sigma={_at(sigma, (15, 80, 100)):g}:block=32:overlap=0.5:prev=1:next=1")
 
 
-ENGINES = (Engine("reelprior"),)
+ENGINES = (
+    Engine("reelprior"),
+    Engine("reelprior draft", ("--quality", "draft"), extent="sigma 25"),
+    Engine("reelprior best", ("--quality", "best"), extent="sigma 25, packaged clips"),
+)
 #: The peer that the engine's figures are measured against.
 BAR = "V-BM3D np"
 PEERS = (
