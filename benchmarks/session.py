@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clips import SIGMA_8BIT
+from clips import CASES, Case, is_there
+from noises import NOISES, Noise
 
 from reelprior.pipeline.job import Job
 from reelprior.pipeline.presets import load_settings
 from reelprior.pipeline.restore import run
 from reelprior.pipeline.result import Result
 
-__all__ = ["Session"]
+__all__ = ["SIGMA_8BIT", "Session"]
+
+#: Of the benchmarks that look at one noise level only.
+SIGMA_8BIT = 25.0
 
 CLI = (sys.executable, "-m", "reelprior.pipeline.cli")
 
@@ -29,11 +33,13 @@ class Session:
     output
         Folder of the results; clips go into ``clips/`` below it and stay there to be looked at.
     data
-        Folder of clips that no package ships.
+        Folder of footage that no package ships.
     frames
-        Frames of each clip instead of the case's own; None for a real run.
+        At most so many frames of each clip; None for a real run.
     overrides
         ``key=value`` over the preset in every restoration; empty for a real run.
+    clips, noises, methods
+        Names of those that are compared; empty for all.
     memo
         What one benchmark measured and another one needs too.
     """
@@ -42,12 +48,31 @@ class Session:
     data: Path
     frames: int | None = None
     overrides: tuple[str, ...] = ()
+    clips: tuple[str, ...] = ()
+    noises: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
     memo: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_shortened(self) -> bool:
         """Whether the numbers of this run say nothing about the bounds."""
-        return self.frames is not None or bool(self.overrides)
+        return self.frames is not None or bool(self.overrides or self.clips or self.noises or self.methods)
+
+    def cases(self) -> list[Case]:
+        """The clips that were asked for and are on this machine."""
+        return [
+            case
+            for case in CASES
+            if (not self.clips or case.name in self.clips) and is_there(case, data=self.data)
+        ]
+
+    def wanted_noises(self) -> list[Noise]:
+        """The noises that were asked for."""
+        return [noise for name, noise in NOISES.items() if not self.noises or name in self.noises]
+
+    def wants(self, method: str) -> bool:
+        """Whether a method takes part."""
+        return not self.methods or method in self.methods
 
     def clip(self, name: str) -> Path:
         """Path of a clip of this run."""
@@ -62,10 +87,18 @@ class Session:
             Job(input=str(source), output=str(output), settings=settings, resume=False, overwrite=True)
         )
 
-    def command(self, source: Path, output: Path, *options: str, overrides: Sequence[str] = ()) -> list[str]:
+    def command(
+        self,
+        source: Path,
+        output: Path,
+        *options: str,
+        overrides: Sequence[str] = (),
+        denoise: float | str = SIGMA_8BIT,
+    ) -> list[str]:
         """The command line of the same restoration."""
         changes = [part for change in (*overrides, *self.overrides) for part in ("--set", change)]
-        fixed = ["--denoise", f"{SIGMA_8BIT:g}", "--no-resume", "--overwrite", "--json"]
+        noise = denoise if isinstance(denoise, str) else f"{denoise:g}"
+        fixed = ["--denoise", noise, "--no-resume", "--overwrite", "--json"]
         return [*CLI, "restore", str(source), str(output), *fixed, *options, *changes]
 
     def restore_by_command(

@@ -1,6 +1,6 @@
 """Figures, sections and how they are written down: Markdown for people, JSON for programs. Pure text, no measuring."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -38,12 +38,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """What one benchmark found."""
+    """What one benchmark found.
+
+    Attributes
+    ----------
+    data
+        Single measurements, for the JSON only.
+    pictures
+        SVG documents by the name of their file; the page shows them.
+    """
 
     title: str
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
     notes: Sequence[str] = field(default_factory=tuple)
+    data: Sequence[Mapping[str, Any]] = ()
+    pictures: Mapping[str, str] = field(default_factory=dict)
 
 
 def at_least(name: str, value: float, bound: float, *, unit: str = "", digits: int = 2) -> Figure:
@@ -72,10 +82,12 @@ def render(
     versions: dict[str, str],
     command: str,
     judged: bool,
+    seconds: Mapping[str, float] | None = None,
 ) -> str:
     """The whole result as Markdown: all figures first, then each section's details.
 
-    ``judged`` is false for shortened runs, whose numbers say nothing about the bounds.
+    ``judged`` is false for shortened runs, whose numbers say nothing about the bounds; ``seconds`` are how long the
+    parts of the run took.
     """
     sections = list(sections)
     figures = [
@@ -88,12 +100,15 @@ def render(
         "; ".join(f"{name} {value}" for name, value in machine.items()) + ".",
         ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
     ]
+    if seconds:
+        parts.append(f"Minutes: {', '.join(f'{name} {spent / 60:.1f}' for name, spent in seconds.items())}.")
     if not judged:
         parts.append("**A shortened run: its numbers are no results.**")
     if figures:
         parts.append(Table(("figure", "measured", "wanted", "verdict"), figures).markdown())
     for section in sections:
         parts.append(f"### {section.title}")
+        parts += [f"![{name.removesuffix('.svg').replace('-', ' ')}]({name})" for name in section.pictures]
         parts += [table.markdown() for table in section.tables]
         parts += section.notes
     return "\n\n".join(parts) + "\n"
@@ -125,6 +140,7 @@ def to_json(
                     for table in section.tables
                 ],
                 "notes": list(section.notes),
+                "data": list(section.data),
             }
             for section in sections
         ],

@@ -2,7 +2,8 @@
 
 import clips
 from clips import CASES
-from quality import score
+from measuring import psnr_of
+from noises import NOISES
 from session import Session
 from table import Section, Table, at_most, identical
 
@@ -18,12 +19,12 @@ def measure(session: Session) -> Section:
     """Restore carphone with one worker and with two."""
     case = CASES[0]
     clean = clips.load(case, data=session.data, count=session.frames)
-    source = clips.write(session.clip("workers-noisy"), clips.add_noise(clean))
+    source = clips.write(session.clip("workers-noisy"), NOISES["sigma25"].add(clean))
     quality, hashes, rows = [], [], []
     for workers in (1, 2):
         output = session.clip(f"workers-{workers}")
         facts = session.restore_by_command(source, output, "--workers", str(workers), overrides=_SETTINGS)
-        quality.append(score(clips.decode(output), clean).psnr)
+        quality.append(psnr_of(clips.decode(output), clean))
         hashes.append(sha256(output))
         rows.append(
             (

@@ -48,6 +48,8 @@ def test_tiles_give_what_the_whole_frame_gives(run, tmp_path):
     tiles = plan_tiles(224, 160, 160, 48)
     assert len(tiles) > 1
     # How far the error changes from one row to the next, against the whole frame's in the same rows.
-    steps = {size: np.abs(np.diff(result - clean, axis=2)).mean((0, 1, 3)) for size, result in results.items()}
+    steps = {
+        size: np.abs(np.diff(result - clean, axis=2)).mean((0, 1, 3)) for size, result in results.items()
+    }
     fades = [range(tile.write.top, tile.write.top + 24) for tile in tiles if tile.write.top]
     assert all(steps[160][fade].mean() < 1.1 * steps[768][fade].mean() for fade in fades)
