@@ -1,4 +1,4 @@
-"""Ablation: the default engine with one idea changed at a time, on clips of three kinds of motion; ``--only ablation``."""
+"""Ablation: the default engine with one idea changed at a time, on clips of three kinds; ``--only ablation``."""
 
 import math
 
