@@ -69,6 +69,14 @@ def collaborate(
         (T, 3, H, W) in [0, 1].
     """
     frames, radius = len(pilots), settings.radius
+    if frames == 1 or radius == 0:
+        settings = settings.model_copy(
+            update={
+                "step": settings.step_alone,
+                "group": settings.group_alone,
+                "search": settings.search_alone,
+            }
+        )
     window = _Window(clip, pilots, noise, settings, compute)
     around = Neighbours(clip, pilots, fusion, compute)
     filtered = np.empty_like(pilots)

@@ -97,6 +97,9 @@ class CollaborativeSettings(_Group):
     group: Annotated[int, Field(ge=1)] = 8
     search: Annotated[int, Field(ge=1)] = 8
     neighbour_search: Annotated[int, Field(ge=1)] = 3
+    step_alone: Annotated[int, Field(ge=1)] = 3
+    group_alone: Annotated[int, Field(ge=1)] = 16
+    search_alone: Annotated[int, Field(ge=1)] = 14
 
 
 class StoppingSettings(_Group):

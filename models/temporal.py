@@ -148,7 +148,7 @@ class _Walk:
         """Every frame from random starts of its own, each stopped by held-out pixels; the mean of the starts."""
         progress = Progress(len(wanted), on_step)
         starts = self.engine.fit.starts
-        told = progress.part(1 - (_FILTERING if self._filters else 0))
+        told = progress.part(1 - (2 * _FILTERING if self._filters else 0))
         around = self._neighbours(self.shown)
         restored = np.zeros((len(wanted), *self.clip.frames.shape[1:]), np.float32)
         for number, t in enumerate(wanted):
@@ -166,7 +166,11 @@ class _Walk:
                 if self.engine.temporal.add_back:
                     latent = add_back_structure(latent, fused, self.noise)
                 restored[number] += latent[0].cpu().numpy() / starts
-        return self._filtered(wanted, restored, progress) if self._filters else restored
+        if not self._filters:
+            return restored
+        filtered = self._filtered(wanted, restored, progress)
+        # The errors of the prior and of the filter are of different kinds: their mean is a better pilot than either.
+        return self._filtered(wanted, (filtered + restored) / 2, progress)
 
     def warm(self, wanted: range, on_step: OnStep) -> NDArray[np.float32]:
         """The forward pass and, on request, a backward pass made from its results."""
@@ -206,23 +210,31 @@ class _Walk:
 
     def _look_closer(self, told: Told) -> None:
         """Filter the quick denoisings together before they guide: a better guide, and a better flow."""
-        self.shown = self._collaborate(range(len(self.shown)), self.shown, told)
+        count = len(self.shown)
+        self.shown = self._collaborate(self.clip, self.shown, lambda done: told(done - 1, done / count, None))
 
     def _filtered(
         self, wanted: range, restored: NDArray[np.float32], progress: Progress
     ) -> NDArray[np.float32]:
         """What was captured, filtered together with the prior's results as the pilot."""
-        return self._collaborate(wanted, restored, progress.part(_FILTERING))
+        told = progress.part(_FILTERING)
+        return self._collaborate(
+            self.clip.part(wanted),
+            restored,
+            lambda done: told(wanted[done - 1], done / len(wanted), None),
+        )
 
-    def _collaborate(self, frames: range, pilots: NDArray[np.float32], told: Told) -> NDArray[np.float32]:
+    def _collaborate(
+        self, clip: Clip, pilots: NDArray[np.float32], on_frame: Callable[[int], None]
+    ) -> NDArray[np.float32]:
         return collaborate(
-            self.clip.part(frames),
+            clip,
             pilots,
             self.noise,
             settings=self.engine.collaborative,
             fusion=self.engine.fusion,
             compute=self.compute,
-            on_frame=lambda done: told(frames[done - 1], done / len(frames), None),
+            on_frame=on_frame,
         )
 
     def _cold_fit(
@@ -329,8 +341,13 @@ class _Walk:
         hidden = self.prior.hidden_pixels(share)
         unseen = hidden[0, 0].cpu().numpy() > 0
         missing = self.clip.missing_at(t)
-        quick = self._quick(t, unseen if missing is None else missing | unseen)
-        return hidden, self.compute.tensor(quick)[None]
+        if missing is not None:
+            unseen = missing | unseen
+        shown = self._quick(t, unseen)[None]
+        if self._filters:
+            alone = Clip(self.clip.frames[t : t + 1], unseen[None], self.clip.noise)
+            shown = self._collaborate(alone, shown, lambda done: None)
+        return hidden, self.compute.tensor(shown)
 
     def _quick(self, t: int, missing: NDArray[np.bool_] | None) -> NDArray[np.float32]:
         return quick_denoise(fill_holes(self.clip.frames[t], missing), sigma=self.noise.sigma)
