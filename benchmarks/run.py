@@ -34,10 +34,11 @@ BENCHMARKS = {
     "fidelity": "fidelity",
     "noise": "noise",
     "film": "film",
+    "defects": "defects",
     "ablation": "ablation",
     "still": "still",
 }
-_SLOW = ("ablation", "still")
+_SLOW = ("defects", "ablation", "still")
 PROMISED = tuple(name for name in BENCHMARKS if name not in _SLOW)
 
 

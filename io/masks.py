@@ -1,25 +1,26 @@
-"""Masks: which pixels of a clip are missing. White (half and more) means missing."""
+"""Masks: which pixels of a clip are missing. White (half and more) means missing.
+
+One picture for the whole clip, one mask per frame, or a list that says which masks hold for which frames
+(`mask_list`).
+"""
 
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reelprior.io.errors import InputError
 from reelprior.io.images import is_images, list_images, read_alpha, read_image
+from reelprior.io.mask_list import ListedMask, is_mask_list, read_mask_list
 from reelprior.io.reader import VideoReader
 from reelprior.io.scan import scan
 
-__all__ = ["Masks", "open_masks"]
+__all__ = ["Masks", "mask_paths", "open_masks"]
 
 
-class Masks:
+class Masks(Protocol):
     """The masks of a clip; `open_masks` makes one."""
-
-    def __init__(self, source: list[Path] | VideoReader, *, size: tuple[int, int], frames: int) -> None:
-        self._source = source
-        self._size = size
-        self._frames = frames
 
     def read(self, start: int, stop: int) -> NDArray[np.bool_]:
         """Masks of the frames ``start:stop``, (T, H, W), True where a pixel is missing.
@@ -29,6 +30,18 @@ class Masks:
         InputError
             When a mask cannot be decoded or has another size.
         """
+
+
+class _PlainMasks:
+    """One picture for all frames, or pictures or a video with one mask per frame."""
+
+    def __init__(self, source: list[Path] | VideoReader, *, size: tuple[int, int], frames: int) -> None:
+        self._source = source
+        self._size = size
+        self._frames = frames
+
+    def read(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """See `Masks`."""
         if not 0 <= start <= stop <= self._frames:
             raise ValueError(f"masks {start}:{stop} of {self._frames} asked for")
         masks = np.empty((stop - start, *self._size), np.bool_)
@@ -43,8 +56,32 @@ class Masks:
         return masks
 
 
+class _ListedMasks:
+    """Masks that hold for ranges of frames."""
+
+    def __init__(
+        self, entries: list[tuple[ListedMask, Masks]], *, size: tuple[int, int], frames: int
+    ) -> None:
+        self._entries = entries
+        self._size = size
+        self._frames = frames
+
+    def read(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """See `Masks`."""
+        if not 0 <= start <= stop <= self._frames:
+            raise ValueError(f"masks {start}:{stop} of {self._frames} asked for")
+        masks = np.zeros((stop - start, *self._size), np.bool_)
+        for entry, own in self._entries:
+            first, last = max(start, entry.frames.start), min(stop, entry.frames.stop)
+            if first < last:
+                masks[first - start : last - start] |= own.read(
+                    first - entry.frames.start, last - entry.frames.start
+                )
+        return masks
+
+
 def open_masks(path: str | Path, *, size: tuple[int, int], frames: int) -> Masks:
-    """Open one image for the whole clip, or images or a video with one mask per frame.
+    """Open one image for the whole clip, images or a video with one mask per frame, or a list of timed masks.
 
     Transparent pixels of an image are not missing, whatever their colour.
 
@@ -61,6 +98,10 @@ def open_masks(path: str | Path, *, size: tuple[int, int], frames: int) -> Masks
         When the masks cannot be read, or differ from the clip in size or number.
     """
     path = Path(path)
+    if is_mask_list(path):
+        entries = read_mask_list(path, frames=frames)
+        opened = [(entry, open_masks(entry.path, size=size, frames=len(entry.frames))) for entry in entries]
+        return _ListedMasks(opened, size=size, frames=frames)
     source: list[Path] | VideoReader
     if is_images(path):
         source = list_images(path)
@@ -74,7 +115,19 @@ def open_masks(path: str | Path, *, size: tuple[int, int], frames: int) -> Masks
     single = isinstance(source, list) and count == 1
     if count != frames and not single:
         raise InputError(f"{path}: {count} masks for {frames} frames: give one image, or one mask per frame")
-    return Masks(source, size=size, frames=frames)
+    return _PlainMasks(source, size=size, frames=frames)
+
+
+def mask_paths(path: str | Path) -> list[str]:
+    """What a mask consists of: itself, and for a list whatever it lists.
+
+    Raises
+    ------
+    InputError
+        When a list cannot be read.
+    """
+    listed = read_mask_list(path) if is_mask_list(path) else []
+    return [str(path), *(str(entry.path) for entry in listed)]
 
 
 def _image_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -70,6 +70,20 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         str | None, typer.Option(help="auto, none, sigma in 8-bit grey levels, or a noise profile (.toml).")
     ] = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: a picture, a folder or a video.")] = None,
+    scratches: Annotated[
+        bool | None, typer.Option("--scratches/--no-scratches", help="Find and fill line scratches.")
+    ] = None,
+    dust: Annotated[bool | None, typer.Option("--dust/--no-dust", help="Find and fill dust and dirt.")] = None,
+    dropouts: Annotated[
+        bool | None, typer.Option("--dropouts/--no-dropouts", help="Find and fill lost lines of tape.")
+    ] = None,
+    logo: Annotated[bool | None, typer.Option("--logo/--no-logo", help="Find and fill a burnt-in logo.")] = None,
+    deflicker: Annotated[
+        bool | None, typer.Option("--deflicker/--no-deflicker", help="Take out flicker.")
+    ] = None,
+    mark: Annotated[
+        str | None, typer.Option(metavar="DIR|FILE", help="Show what was found: masks to edit, or a video.")
+    ] = None,
     frames: Annotated[
         str | None, typer.Option(metavar="A:B", help="Half-open range of frame indices.")
     ] = None,
@@ -100,9 +114,18 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     from reelprior.pipeline.presets import load_settings
     from reelprior.pipeline.restore import run
 
-    # A mask alone asks for the mask to be filled and for nothing else to be touched.
-    fitting = "inpaint" if mask is not None and denoise is None else "denoise"
     options = {"denoise": denoise, "seed": seed, "compute.device": device}
+    detectors = {
+        "defects.scratches": scratches,
+        "defects.dust": dust,
+        "defects.dropouts": dropouts,
+        "defects.logo": logo,
+        "defects.deflicker": deflicker,
+    }
+    # A mask or a defect alone asks for that to be repaired and for nothing else to be touched.
+    repairs = mask is not None or any(detectors.values())
+    fitting = "inpaint" if repairs and denoise is None else "denoise"
+    options = {**options, **detectors}
     settings = load_settings(
         preset or fitting,
         quality=quality,
@@ -114,6 +137,7 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         output=output,
         settings=settings,
         mask=mask,
+        mark=mark,
         frames=parse_frames(frames) if frames else (None, None),
         coding=Coding(codec=codec, pix_fmt=pix_fmt, options=_parse_pairs(encoder_options or ())),
         workers=workers,

@@ -1,25 +1,23 @@
 """What is in a source, what is wrong with it, and which preset fits: the facts of ``reelprior probe``."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.models.noise_estimate import NoiseEstimate
+from reelprior.pipeline.diagnosis import VISIBLE_SIGMA_8BIT, diagnose, recommend
 from reelprior.pipeline.noise import measure, noise_facts, sigma_8bit
 from reelprior.pipeline.noise_profile import save_profile
 from reelprior.pipeline.plan import cut_scenes
 from reelprior.pipeline.settings import ChunkSettings
 
-__all__ = ["inspect_source", "recommend_preset"]
-
-_VISIBLE_SIGMA_8BIT = 1.5
-"""Below this, noise cannot be seen and rounding to 8 bit alone makes a third of it."""
-
+__all__ = ["inspect_source"]
 
 def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = False) -> dict[str, Any]:
-    """Look at a source: headers, every frame once, and the noise of a few of them.
+    """Look at a source: headers, every frame once, noise and defects of a few of them.
 
     Parameters
     ----------
@@ -48,7 +46,8 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
         )
     threshold = ChunkSettings().scene_threshold
     scenes = cut_scenes(frames, index.scene_scores, threshold=threshold)
-    preset, why = recommend_preset(sigma)
+    found = diagnose(path, index, scenes)
+    preset, why = recommend(found, info, sigma_8bit=sigma)
     video = info.video
     return {
         "input": info.path,
@@ -80,6 +79,7 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
         "metadata": dict(info.metadata),
         "noise_sigma_8bit": round(sigma, 2),
         "noise": noise_facts(noise),
+        "defects": asdict(found),
         "scenes": [[scene.start, scene.stop] for scene in scenes],
         "remarks": [*_remarks(info, index), *_noise_remarks(noise)],
         "preset": preset,
@@ -87,16 +87,9 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
     }
 
 
-def recommend_preset(sigma: float) -> tuple[str, str]:
-    """The preset for a noise of so many 8-bit grey levels, and the reason."""
-    if sigma >= _VISIBLE_SIGMA_8BIT:
-        return "denoise", f"noise of sigma {sigma:.1f} grey levels was measured"
-    return "inpaint", f"there is hardly any noise (sigma {sigma:.1f}); give --mask for what is missing"
-
-
 def _noise_remarks(estimate: NoiseEstimate) -> Iterable[str]:
     """What a person should know before trusting the measured noise."""
-    if estimate.is_correlated and sigma_8bit(estimate.noise) >= _VISIBLE_SIGMA_8BIT:
+    if estimate.is_correlated and sigma_8bit(estimate.noise) >= VISIBLE_SIGMA_8BIT:
         yield (
             f"the noise of neighbouring pixels is correlated ({estimate.correlation:.2f}), as after a codec, "
             "a scaler or in film grain: its sigma is less certain, and held-out pixels stop a fit too late"

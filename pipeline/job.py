@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from reelprior.io.coding import Coding
 from reelprior.io.files import sha256
 from reelprior.io.images import list_images
+from reelprior.io.masks import mask_paths
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.settings import Settings
 from reelprior.pipeline.versions import versions
 
-__all__ = ["Job", "content_hash", "fingerprint", "parse_frames"]
+__all__ = ["Job", "content_hash", "fingerprint", "mask_hash", "parse_frames"]
 
 
 class Job(BaseModel):
@@ -46,6 +47,8 @@ class Job(BaseModel):
         Whether to take over what an earlier run of the same job has finished.
     overwrite
         Whether an existing output may be replaced.
+    mark
+        Where to show what the detectors found: a folder, or a video file.
     report
         Where to write the HTML report.
     reference
@@ -70,6 +73,7 @@ class Job(BaseModel):
     job_dir: str | None = None
     resume: bool = True
     overwrite: bool = False
+    mark: str | None = None
     report: str | None = None
     reference: str | None = None
 
@@ -78,9 +82,14 @@ class Job(BaseModel):
         """Raise `UsageError`, which pydantic lets pass, for a job that contradicts itself."""
         if self.workers is not None and self.scheduler is not None:
             raise UsageError("--workers starts a cluster and --scheduler joins one: give one of them")
-        if self.restores_only_the_mask and self.mask is None:
+        if self.restores_only_the_mask and self.mask is None and not self.settings.defects.any:
             raise UsageError(
-                "nothing to restore: give --denoise (auto, a sigma or a profile), --mask, or both"
+                "nothing to restore: give --denoise (auto, a sigma or a profile), --mask, or a defect to look for "
+                "(--scratches, --dust, --dropouts, --logo, --deflicker)"
+            )
+        if self.mark is not None and not self.settings.defects.masks:
+            raise UsageError(
+                f"--mark {self.mark}: nothing is looked for: give --scratches, --dust, --dropouts or --logo"
             )
         return self
 
@@ -96,7 +105,7 @@ class Job(BaseModel):
 
     def absolute(self) -> "Job":
         """The same job with absolute paths, for workers that run in another folder."""
-        names = ("input", "output", "mask", "job_dir", "report", "reference")
+        names = ("input", "output", "mask", "job_dir", "mark", "report", "reference")
         paths = {
             name: str(Path(path).absolute()) for name in names if (path := getattr(self, name)) is not None
         }
@@ -170,6 +179,11 @@ def content_hash(path: str) -> str:
     if Path(path).is_file():
         return sha256(path)
     return _combined(f"{picture.name} {sha256(picture)}" for picture in list_images(path))
+
+
+def mask_hash(path: str) -> str:
+    """`content_hash` of a mask; for a list of masks that of all it lists, too."""
+    return _combined(content_hash(part) for part in mask_paths(path))
 
 
 def _combined(lines: Iterable[str]) -> str:

@@ -6,6 +6,7 @@
         job.json        the order: what every task needs to know
         index.json      the exact frame index of the source
         manifest.json   which results are whole, by hash (`manifest`)
+        masks/          defects that were found (`detection`), where any are looked for
         keys/           parameters of each scene's key frame
         chunks/         restored frames of each chunk, lossless
         progress/       one small file per running task
@@ -34,7 +35,7 @@ from reelprior.pipeline.plan import Plan, make_plan
 __all__ = ["JobDirectory", "Order"]
 
 _SUFFIXES = {"key": ("keys", ".npz"), "chunk": ("chunks", ".mkv")}
-_OWN_NAMES = {"job.json", "index.json", "manifest.json", "keys", "chunks", "progress", "cancel"}
+_OWN_NAMES = {"job.json", "index.json", "manifest.json", "masks", "keys", "chunks", "progress", "cancel"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,15 @@ class JobDirectory:
     def manifest_path(self) -> Path:
         """Of the list of finished results."""
         return self.path / "manifest.json"
+
+    @property
+    def found_path(self) -> Path:
+        """Of what was found beside the masks."""
+        return self.path / "masks" / "found.json"
+
+    def mask_path(self, frame: int) -> Path:
+        """Of the mask of the defects found in a frame."""
+        return self.path / "masks" / f"{frame:06d}.png"
 
     def result_path(self, task: Task) -> Path:
         """Of a task's result."""

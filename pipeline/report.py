@@ -43,7 +43,7 @@ FACT_LABELS = {
 }
 
 #: Facts that are long and looked up rather than read: a table of their own, folded away.
-TABLES = ("settings", "versions")
+TABLES = ("settings", "tone_curves", "versions")
 
 #: Scores of :meth:`Comparison.scores` without their suffix: label, unit, digits, and what is better.
 SCORES = {
@@ -202,7 +202,8 @@ def _facts(result: Mapping[str, object], *, leave_out: Iterable[str]) -> tuple[R
     for name, value in result.items():
         label = FACT_LABELS.get(name, name.replace("_", " ").capitalize())
         if name in TABLES and isinstance(value, Mapping):
-            tables[label] = [(key, _text(item)) for key, item in _flat(value)]
+            if value:
+                tables[label] = [(key, _text(item)) for key, item in _flat(value)]
         elif value is not None and name not in leave_out:
             facts.append((label, _text(value)))
     return facts, tables

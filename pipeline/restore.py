@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from reelprior.io.errors import InputError
 from reelprior.io.masks import open_masks
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.reader import open_reader
@@ -15,11 +16,13 @@ from reelprior.pipeline.assembly import assemble
 from reelprior.pipeline.backlog import Backlog, Task
 from reelprior.pipeline.cluster import open_pool
 from reelprior.pipeline.comparison import Comparison, check_reference, compare
+from reelprior.pipeline.detection import Findings, check_length, detect
 from reelprior.pipeline.devices import check_device
 from reelprior.pipeline.errors import Interrupted, UsageError
-from reelprior.pipeline.job import Job, content_hash, fingerprint
+from reelprior.pipeline.job import Job, content_hash, fingerprint, mask_hash
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.manifest import Manifest
+from reelprior.pipeline.marking import check_mark, mark
 from reelprior.pipeline.noise import noise_of
 from reelprior.pipeline.plan import Plan
 from reelprior.pipeline.progress import Display, frames_done
@@ -70,13 +73,12 @@ def run(job: Job, *, display: Display | None = None) -> Result:
 
     # What every task needs to know, and the plan that follows from it.
     noise, noise_facts = noise_of(job.input, index, frames, job.settings)
-    mask_hash = content_hash(job.mask) if job.mask else None
     profile_hash = content_hash(job.settings.noise_profile) if job.settings.noise_profile else None
     identity = fingerprint(
         job,
         frames=frames,
         source_hash=content_hash(job.input),
-        mask_hash=mask_hash,
+        mask_hash=mask_hash(job.mask) if job.mask else None,
         profile_hash=profile_hash,
     )
     order = Order(identity, job.absolute(), frames, source.video.height, source.video.width, noise)
@@ -88,6 +90,12 @@ def run(job: Job, *, display: Display | None = None) -> Result:
     reused = sum(task.kind == "chunk" for task in manifest.done)
     with _says_how_to_resume(job, manifest, plan):
         directory.save_order(order, index)
+        findings = Findings()
+        if job.settings.defects.any:
+            display.phase("finding defects", frames=len(frames))
+            findings = detect(order, index, directory, on_frame=display.update)
+        if job.mark:
+            mark(job.mark, order, index, directory, source=source, overwrite=job.overwrite)
         _restore_chunks(job, plan, directory, manifest, display)
         display.phase("writing", frames=len(frames))
         assemble(plan, directory, job=job, source=source, index=index, on_frame=display.update)
@@ -106,6 +114,8 @@ def run(job: Job, *, display: Display | None = None) -> Result:
         streams=tuple(f"{stream.kind} ({stream.codec})" for stream in source.streams),
         colour=colour_facts(source),
         report=job.report,
+        defects=findings.facts,
+        tone_curves=findings.curves_to_json(),
     )
     if job.reference or job.report:
         display.phase("measuring")
@@ -147,6 +157,8 @@ def _check_request(job: Job, source: MediaInfo) -> None:
     if job.scheduler is None:
         check_device(job.settings.compute.device)
     _check_output(job, source, range(start or 0, stop) if stop else range(1) if header_says_one else None)
+    if job.mark:
+        check_mark(job.mark, source=source, overwrite=job.overwrite)
     if job.report and not Path(job.report).absolute().parent.is_dir():
         raise UsageError(f"--report {job.report}: its folder does not exist")
 
@@ -156,9 +168,12 @@ def _check_output(job: Job, source: MediaInfo, frames: range | None) -> None:
 
 
 def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: range) -> None:
-    """Whether mask and reference fit the source."""
+    """Whether mask, detectors and reference fit the source."""
+    check_length(job.settings.defects, frames, source_frames=len(index.pts), path=job.input)
     if job.mask is not None:
-        open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
+        masks = open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
+        if all(masks.read(t, t + 1).all() for t in frames):  # stops at the first frame that shows anything
+            raise InputError(f"{job.mask}: marks every pixel as missing (white): nothing is left to restore from")
     if job.reference is not None:
         with open_reader(job.reference) as reference, open_reader(job.input, index) as reader:
             check_reference(reference, reader, frames)

@@ -37,6 +37,10 @@ class Result:
         How the source's colours were read, and what of that is assumed.
     report
         Path of the report, if one was written.
+    defects
+        What the detectors found; empty where none was asked for.
+    tone_curves
+        Offset, gain and bend of the tone correction by frame, see `reelprior.models.flicker.ToneCurve`.
     scores
         PSNR, SSIM and frame-to-frame error before and after; empty without a reference.
     """
@@ -53,6 +57,8 @@ class Result:
     streams: tuple[str, ...]
     colour: str
     report: str | None = None
+    defects: Mapping[str, float | bool] = field(default_factory=dict)
+    tone_curves: Mapping[str, list[float]] = field(default_factory=dict)
     scores: Mapping[str, float | None] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -70,6 +76,7 @@ class Result:
                 for name, value in self.scores.items()
             },
             "noise": dict(self.noise),
+            "defects": dict(self.defects),
             "seed": settings["seed"],
             "device": settings["compute"]["device"],
             "colour": self.colour,
@@ -80,5 +87,6 @@ class Result:
             "report": self.report,
             "fingerprint": self.fingerprint,
             "settings": settings,
+            "tone_curves": dict(self.tone_curves),
             "versions": versions(),
         }

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from reelprior.models.defects import DefectSettings, MaskSettings
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.pipeline.errors import UsageError
 
@@ -77,6 +78,8 @@ class Settings(EngineSettings):
     """Of every random number; the same seed gives the same result on the same machine."""
     denoise: Annotated[Literal["auto", "none"] | float | str, BeforeValidator(_denoise_strength)] = "auto"
     """The noise: measured, left alone (only the mask is restored), sigma in 8-bit grey levels, or a profile file."""
+    mask: MaskSettings = MaskSettings()
+    defects: DefectSettings = DefectSettings()
     compute: ComputeSettings = ComputeSettings()
     chunk: ChunkSettings = ChunkSettings()
     tile: TileSettings = TileSettings()

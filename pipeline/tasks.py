@@ -19,15 +19,16 @@ from numpy.typing import NDArray
 from reelprior.io.chunks import write_frames
 from reelprior.io.errors import MediaError
 from reelprior.io.files import load_arrays, save_arrays, sha256
-from reelprior.io.masks import open_masks
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex
 from reelprior.models import temporal
+from reelprior.models.defects import feathered
 from reelprior.models.errors import FitError
 from reelprior.models.settings import ComputeSettings
 from reelprior.models.temporal import Clip, Step
 from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
+from reelprior.pipeline.detection import missing_in, needs_a_fit, tones_in
 from reelprior.pipeline.errors import Interrupted, PipelineError
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.tiling import blend_parts
@@ -88,9 +89,10 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     watch = _watch(directory, task)
     # Every tile has parameters of its own; each but the first starts from its neighbour's.
     fitted: list[dict[str, NDArray[np.float32]]] = []
-    for tile in order.tiles:
+    tiles = order.tiles if needs_a_fit(order, directory, scene.frames) else ()
+    for tile in tiles:
         parameters = temporal.fit_key_frame(
-            _read_clip(order, index, scene.read, tile),
+            _read_clip(directory, order, index, scene.read, tile),
             scene.key - scene.read.start,
             start=None if tile.start_from is None else fitted[tile.start_from],
             engine=order.job.settings,
@@ -102,7 +104,7 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     path = directory.result_path(task)
     save_arrays(
         path,
-        {_of_tile(tile, name): value for tile in order.tiles for name, value in fitted[tile.index].items()},
+        {_of_tile(tile, name): value for tile in tiles for name, value in fitted[tile.index].items()},
     )
     return sha256(path)
 
@@ -121,9 +123,12 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
     has_key = plan.scenes[chunk.scene].key is not None
     fitted = load_arrays(directory.result_path(Task("key", chunk.scene))) if has_key else {}
     watch = _watch(directory, task)
+    fits = needs_a_fit(order, directory, chunk.write)
 
     def restored(tile: Tile) -> NDArray[np.float32]:
-        clip = _read_clip(order, index, chunk.read, tile)
+        clip = _read_clip(directory, order, index, chunk.read, tile)
+        if not fits:
+            return clip.frames[wanted.start : wanted.stop]
         result = temporal.restore_clip(
             clip,
             wanted,
@@ -133,7 +138,9 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             seed=order.job.settings.seed,
             on_step=_share_of(watch, tile, frames=len(wanted), tiles=len(order.tiles)),
         )
-        return _keep_known_pixels(result, clip, wanted) if order.job.restores_only_the_mask else result
+        if not order.job.restores_only_the_mask:
+            return result
+        return _keep_known_pixels(result, clip, wanted, feather=order.job.settings.mask.feather)
 
     path = directory.result_path(task)
     if len(order.tiles) == 1:
@@ -163,26 +170,32 @@ def _compute(order: Order, device: str) -> ComputeSettings:
     return order.job.settings.compute.model_copy(update={"device": device})
 
 
-def _read_clip(order: Order, index: FrameIndex, frames: range, tile: Tile) -> Clip:
-    """A tile of the frames of a range, with what is missing in them and how noisy they are."""
+def _read_clip(
+    directory: JobDirectory, order: Order, index: FrameIndex, frames: range, tile: Tile
+) -> Clip:
+    """A tile of the frames of a range without their flicker, with what is missing in them and how noisy they are."""
     crop = tile.read.slices
+    curves = tones_in(directory, frames)
     pixels = np.empty((len(frames), 3, tile.read.height, tile.read.width), np.float32)
     with open_reader(order.job.input, index) as reader:
         for frame in reader.read(frames.start, frames.stop):
-            pixels[frame.index - frames.start] = frame.pixels[..., *crop]
-    missing = None
-    if order.job.mask is not None:
-        masks = open_masks(order.job.mask, size=(order.height, order.width), frames=len(index.pts))
-        missing = np.ascontiguousarray(masks.read(frames.start, frames.stop)[..., *crop])
+            position = frame.index - frames.start
+            pixels[position] = curves[position].apply(frame.pixels[..., *crop])
+    missing = missing_in(order, index, directory, frames)
+    if missing is not None:
+        missing = np.ascontiguousarray(missing[..., *crop])
     return Clip(frames=pixels, missing=missing, noise=order.noise)
 
 
-def _keep_known_pixels(restored: NDArray[np.float32], clip: Clip, wanted: range) -> NDArray[np.float32]:
+def _keep_known_pixels(
+    restored: NDArray[np.float32], clip: Clip, wanted: range, *, feather: int
+) -> NDArray[np.float32]:
     """The restored pixels where the mask says missing, the source's own elsewhere. All (t, 3, H, W)."""
     at = slice(wanted.start, wanted.stop)
     if clip.missing is None:
         return clip.frames[at]
-    return np.where(clip.missing[at, None], restored, clip.frames[at])  # (t, 1, H, W) against (t, 3, H, W)
+    weights = feathered(clip.missing[at], feather)[:, None]  # (t, 1, H, W) against (t, 3, H, W)
+    return np.where(weights == 0, clip.frames[at], weights * restored + (1 - weights) * clip.frames[at])
 
 
 def _watch(directory: JobDirectory, task: Task) -> Callable[[Step], None]:

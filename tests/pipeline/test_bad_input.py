@@ -74,6 +74,40 @@ def test_a_mask_that_is_missing(refused, clip, tmp_path):
     assert "mask.png" in refused(clip, "--mask", tmp_path / "mask.png", status=3)
 
 
+def test_a_mask_that_covers_everything(refused, clip, tmp_path):
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(encode_png(np.ones((3, 48, 64), np.float32)))
+    assert "nothing is left to restore from" in refused(clip, "--mask", mask, status=3)
+
+
+def test_a_list_of_masks_beyond_the_clip(refused, clip, tmp_path):
+    mask = tmp_path / "mask.toml"
+    mask.write_text('[[mask]]\npath = "mask.png"\nframes = "3:99"\n')
+    assert "the clip has the frames 0:12" in refused(clip, "--mask", mask, status=3)
+
+
+@pytest.mark.parametrize("detector", ["scratches", "dust", "dropouts", "deflicker"])
+def test_a_clip_too_short_for_a_detector(refused, clip, detector):
+    error = refused(clip, f"--{detector}", "--frames", "0:2", status=2)
+    assert f"--{detector}" in error
+    assert "it takes three" in error
+
+
+def test_a_clip_too_short_for_a_logo(refused, tmp_path):
+    short = make_video(tmp_path / "short.mkv", frames=4, audio=False)
+    assert "8 frames" in refused(short, "--logo", status=2)
+
+
+def test_a_view_of_nothing(refused, clip, tmp_path):
+    assert "nothing is looked for" in refused(clip, "--mark", tmp_path / "marks", status=2)
+
+
+def test_a_view_that_would_replace_something(refused, clip, tmp_path):
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "marks" / "mine.txt").write_text("precious")
+    assert "marks" in refused(clip, "--dust", "--mark", tmp_path / "marks", status=5)
+
+
 def test_a_reference_of_another_length(refused, clip, tmp_path):
     shorter = make_video(tmp_path / "shorter.mkv", frames=3, audio=False)
     assert "shorter.mkv" in refused(clip, "--reference", shorter, status=3)
