@@ -26,7 +26,7 @@ from reelprior.pipeline.presets import load_settings
 from reelprior.pipeline.restore import run
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from blemishes import Damaged, add_dust, add_logo, add_scratches, hit_rates  # noqa: E402
+from blemishes import Damaged, add_dust, add_logo, add_scratches, hit_rates
 
 __all__ = ["measure"]
 
@@ -58,8 +58,10 @@ _FOOTAGE = (
 _LOGOS = (("bikes", "bikes.mp4", 250, 8, 2), ("blackswan", "blackswan_gt.mp4", 30, 1, 2))
 
 _NOTES = (
-    "Precision and recall are of pixels: found pixels that touch a changed one, visibly changed pixels (8 grey levels and "
-    "more) that are found. False alarms are what is marked in the clean clip, in percent of its pixels. Scratches over a "
+    "Precision and recall are of pixels: found pixels that touch a changed one, visibly changed pixels (8 grey levels "
+    "and "
+    "more) that are found. False alarms are what is marked in the clean clip, in percent of its pixels. Scratches "
+    "over a "
     "camera that stands still are the hard case: there nothing but their own unrest tells them from a pole.",
     "Repair: whole-frame PSNR of 8-bit output against the clean clip; inside the logo's true mask, Telea has the true "
     "mask and reelprior the one it found.",
@@ -70,13 +72,21 @@ def measure(session: Session) -> Section:
     """Score detection on every clip that is there, and repair on some."""
     rows, rates = [], {"dust": [], "scratches": []}
     for footage, clean in _clean(session):
-        for name, damage, find in (("dust", add_dust, find_dust), ("scratches", add_scratches, find_scratches)):
+        for name, damage, find in (
+            ("dust", add_dust, find_dust),
+            ("scratches", add_scratches, find_scratches),
+        ):
             damaged = damage(clean, np.random.default_rng(_SEED))
             rates[name].append(_rates(damaged, find))
             alarms = 100 * find(clean).mask.mean()
             precision, recall = rates[name][-1]
             camera = "moves" if footage.moves else "still"
-            row = (f"{footage.name} (camera {camera}), {name}", f"{precision:.3f}", f"{recall:.3f}", f"{alarms:.4f}")
+            row = (
+                f"{footage.name} (camera {camera}), {name}",
+                f"{precision:.3f}",
+                f"{recall:.3f}",
+                f"{alarms:.4f}",
+            )
             rows.append(row)
     figures = []
     for name, found in rates.items():
@@ -123,7 +133,9 @@ def _film(session: Session) -> tuple[str, float, float]:
     clean = _unit(clips.reduce(video, divisor=footage.divisor))
     rng = np.random.default_rng(_SEED)
     damaged = add_scratches(add_dust(clean, rng).frames, rng).frames
-    restored = _repair(session, f"{footage.name}-film", damaged, {"defects.dust": True, "defects.scratches": True})
+    restored = _repair(
+        session, f"{footage.name}-film", damaged, {"defects.dust": True, "defects.scratches": True}
+    )
     return f"{footage.name}, dust and scratches", _psnr(damaged, clean), _psnr(restored, clean)
 
 
@@ -144,9 +156,7 @@ def _logo_cases(session: Session) -> Iterator[tuple[str, float, float, float]]:
             mask = session.output / "clips" / f"{name}-logo.png"
             mask.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(mask), found.astype(np.uint8) * 255)
-            ours = _repair(
-                session, f"{name}-logo", damaged.frames[few], {"mask.grow": 1}, mask=mask
-            )
+            ours = _repair(session, f"{name}-logo", damaged.frames[few], {"mask.grow": 1}, mask=mask)
             telea = np.stack([_telea(frame, true) for frame in damaged.frames[few]])
             inside = np.broadcast_to(true, (len(ours), 3, *true.shape))
             yield (

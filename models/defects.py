@@ -5,14 +5,14 @@ it is shown to a person, who may know better, and left alone.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from typing import Annotated
 
-__all__ = ["DefectSettings", "Defects", "MaskSettings", "feathered", "grey_of", "grown"]
+__all__ = ["SURE", "DefectSettings", "Defects", "MaskSettings", "feathered", "grey_of", "grown"]
 
 #: Confidence from which a pixel is repaired; `reelprior.io.masks` takes the same half of white for missing.
 SURE = 0.5

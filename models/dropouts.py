@@ -1,4 +1,5 @@
-"""Tape drop-outs: stretches of one or two lines that are lost in one frame, seen neither before, after, above nor below."""
+"""Tape drop-outs: stretches of one or two lines that are lost in one frame, seen neither before, after, above nor
+below."""
 
 import cv2
 import numpy as np

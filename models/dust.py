@@ -1,8 +1,8 @@
 """Dust and dirt: what is in one frame only, judged against its neighbours along the motion.
 
 Pixels outside the neighbours' range are joined to blobs, and a blob has to stand cross-examination before it is called
-dust: the neighbours must agree with each other on what should be there, it must stand out clearly, it must be small, and
-it must not be an object that moves too fast for the flow, which is searched for in both neighbours.
+dust: the neighbours must agree with each other on what should be there, it must stand out clearly, it must be small,
+and it must not be an object that moves too fast for the flow, which is searched for in both neighbours.
 """
 
 import math
@@ -34,8 +34,8 @@ _SEARCH = 0.05
 _UNSURE = 0.4
 #: Side of the square around a blob in which other suspects cast doubt on it: water and leaves glitter in crowds.
 _CROWD = 61
-#: Weights of the logarithms of agreement, contrast beyond the range and crowd, and a constant: a logistic regression over
-#: synthetic dust on eight clips, of which each is judged as well by the seven others'; rounded to what that means.
+#: Weights of the logarithms of agreement, contrast beyond the range and crowd, and a constant: a logistic regression
+#: over synthetic dust on eight clips, of which each is judged as well by the seven others'; rounded to what that means.
 _WEIGHTS = (2.0, 2.1, -1.0, 8.5)
 
 Plane = NDArray[np.float32]

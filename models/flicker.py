@@ -1,8 +1,8 @@
 """Flicker: frames brighter or darker than their neighbours, as a smooth tone curve per frame that can be undone.
 
-The quantiles of a frame's grey levels are compared with their own weighted mean over the neighbouring frames (scale-time
-equalisation, Delon 2006), and a curve of three numbers is fitted to the pairs. Slow changes of light and of content move
-the mean along and stay.
+The quantiles of a frame's grey levels are compared with their own weighted mean over the neighbouring frames
+(scale-time equalisation, Delon 2006), and a curve of three numbers is fitted to the pairs. Slow changes of light and
+of content move the mean along and stay.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,10 @@
 """Burnt-in logos: what stands still over everything that moves.
 
-Frames taken from all over the clip are looked at together. The scene's gradients come and go and their median over time is
-nothing; a logo's stay, opaque or half transparent, and their median is its own drawing (Dekel et al., CVPR 2017).
-Integrated, the drawing becomes a picture of what the logo adds, and what adds enough is the mask. A part of the scene
-that stands still looks the same: so a logo must be small, and the gradients around it must come and go, or it is unsure.
+Frames taken from all over the clip are looked at together. The scene's gradients come and go and their median over
+time is nothing; a logo's stay, opaque or half transparent, and their median is its own drawing (Dekel et al., CVPR
+2017). Integrated, the drawing becomes a picture of what the logo adds, and what adds enough is the mask. A part of
+the scene that stands still looks the same: so a logo must be small, and the gradients around it must come and go, or
+it is unsure.
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
 """Line scratches: thin lines along the film that stay in place while the scene moves.
 
 A pixel votes for a line if it is lighter, or darker, than both its sides. Votes are counted over rows and over the
-neighbouring frames at the same place: what is tall and lasts is a line. Whether it is a scratch is another question, and
-the scene answers it: where the scene moves, structure of the scene is found again along the motion, a scratch where it
-was (after Newson et al., 2014). Where nothing moves there are three signs of a scratch: it is tall, its contrast changes
-from frame to frame, and it runs over whatever is behind it. With too little of these, or among many of
+neighbouring frames at the same place: what is tall and lasts is a line. Whether it is a scratch is another question,
+and the scene answers it: where the scene moves, structure of the scene is found again along the motion, a scratch
+where it was (after Newson et al., 2014). Where nothing moves there are three signs of a scratch: it is tall, its
+contrast changes from frame to frame, and it runs over whatever is behind it. With too little of these, or among many of
 its kind, the line is shown as unsure and left alone.
 """
 
@@ -71,7 +71,8 @@ def find_scratches(
     confidence = np.zeros((len(wanted), *grey.shape[1:]), np.float32)
     if len(grey) < 3:
         return Defects(confidence)
-    # Grey film is darker or lighter along a scratch; the sides are looked for on either side of a dark and a light line.
+    # Grey film is darker or lighter along a scratch; the sides are looked for on either side of a dark and a light
+    # line.
     for polarity in (1.0, -1.0):
         lines = _Lines(np.float32(polarity) * grey, grey, sensitivity)
         for judged, t in zip(confidence, wanted, strict=True):
@@ -183,7 +184,8 @@ def _crowded(line: _Line, lines: list[_Line], width: int) -> bool:
 def _line_contrast(signed: Plane) -> Plane:
     """How much lighter than both sides a pixel's line is, for lines of 1 to 3 pixels; never below 0.
 
-    Half the difference of the sides is taken off: beside an edge of the scene they differ, beside a scratch they do not.
+    Half the difference of the sides is taken off: beside an edge of the scene they differ, beside a scratch they do
+    not.
     """
     calm = cv2.blur(signed, (1, 5))
     sides = cv2.blur(calm, (2, 1), anchor=(0, 0))  # this column and the next

@@ -73,11 +73,15 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     scratches: Annotated[
         bool | None, typer.Option("--scratches/--no-scratches", help="Find and fill line scratches.")
     ] = None,
-    dust: Annotated[bool | None, typer.Option("--dust/--no-dust", help="Find and fill dust and dirt.")] = None,
+    dust: Annotated[
+        bool | None, typer.Option("--dust/--no-dust", help="Find and fill dust and dirt.")
+    ] = None,
     dropouts: Annotated[
         bool | None, typer.Option("--dropouts/--no-dropouts", help="Find and fill lost lines of tape.")
     ] = None,
-    logo: Annotated[bool | None, typer.Option("--logo/--no-logo", help="Find and fill a burnt-in logo.")] = None,
+    logo: Annotated[
+        bool | None, typer.Option("--logo/--no-logo", help="Find and fill a burnt-in logo.")
+    ] = None,
     deflicker: Annotated[
         bool | None, typer.Option("--deflicker/--no-deflicker", help="Take out flicker.")
     ] = None,

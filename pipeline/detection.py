@@ -26,7 +26,7 @@ from reelprior.io.masks import open_masks
 from reelprior.io.pictures import encode_png
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex
-from reelprior.models.defects import Defects, DefectSettings, grey_of, grown
+from reelprior.models.defects import SURE, Defects, DefectSettings, grey_of, grown
 from reelprior.models.dropouts import find_dropouts
 from reelprior.models.dust import find_dust
 from reelprior.models.flicker import ToneCurve, estimate_flicker, tone_quantiles
@@ -97,7 +97,11 @@ def check_length(wishes: DefectSettings, frames: range, *, source_frames: int, p
 
 
 def detect(
-    order: Order, index: FrameIndex, directory: JobDirectory, *, on_frame: Callable[[int], None] = lambda _: None
+    order: Order,
+    index: FrameIndex,
+    directory: JobDirectory,
+    *,
+    on_frame: Callable[[int], None] = lambda _: None,
 ) -> Findings:
     """Look for what the job wants to be looked for, unless an earlier run has; ``on_frame`` hears how many are done.
 
@@ -163,9 +167,8 @@ def missing_in(
     if job.mask is not None:
         missing |= open_masks(job.mask, size=size, frames=len(index.pts)).read(frames.start, frames.stop)
     if job.settings.defects.masks:
-        found = directory.path / "masks"
-        for own, t in zip(missing, frames, strict=True):
-            own |= read_image(found / directory.mask_path(t).name)[0].mean(axis=0) >= 0.5
+        for position, t in enumerate(frames):
+            missing[position] |= read_image(directory.mask_path(t))[0].mean(axis=0) >= SURE
     return grown(missing, job.settings.mask.grow)
 
 
@@ -201,7 +204,8 @@ def _judged(
     for chunk in plan.chunks:
         scene = plan.scenes[chunk.scene].frames
         seen = range(
-            max(scene.start, chunk.core.start - SCRATCH_REACH), min(scene.stop, chunk.core.stop + SCRATCH_REACH)
+            max(scene.start, chunk.core.start - SCRATCH_REACH),
+            min(scene.stop, chunk.core.stop + SCRATCH_REACH),
         )
         wanted = range(chunk.core.start - seen.start, chunk.core.stop - seen.start)
         found: dict[str, Defects] = {}
@@ -248,7 +252,9 @@ def _tones(path: str, index: FrameIndex, plan: Plan) -> tuple[dict[int, ToneCurv
 def _strongest(curves: Mapping[int, ToneCurve]) -> float:
     """The largest correction at mid-grey, in 8-bit grey levels."""
     middle = np.array([0.5], np.float32)
-    return round(max((abs(float(curve.apply(middle)[0]) - 0.5) for curve in curves.values()), default=0.0) * 255, 1)
+    return round(
+        max((abs(float(curve.apply(middle)[0]) - 0.5) for curve in curves.values()), default=0.0) * 255, 1
+    )
 
 
 def _write_mask(path: Path, confidence: NDArray[np.float32]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,9 @@ _BLOCKY = 1.15
 #: Below this, noise cannot be seen and rounding to 8 bit alone makes a third of it.
 VISIBLE_SIGMA_8BIT = 1.5
 #: Codecs that leave blocks.
-_BLOCK_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "vp8", "vp9", "mjpeg", "h263", "wmv3"})
+_BLOCK_CODECS = frozenset(
+    {"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "vp8", "vp9", "mjpeg", "h263", "wmv3"}
+)
 
 
 @dataclass(frozen=True)
@@ -139,10 +142,15 @@ def _look(path: str, index: FrameIndex, frames: range) -> tuple[float, ...]:
     grey = grey_of(pixels)
     middle = max(0, len(frames) // 2 - _JUDGED // 2)
     wanted = range(middle, min(len(frames), middle + _JUDGED))
-    shares = [100 * float(find(pixels, wanted).mask.mean()) for find in (find_dust, find_scratches, find_dropouts)]
+    shares = [
+        100 * float(find(pixels, wanted).mask.mean()) for find in (find_dust, find_scratches, find_dropouts)
+    ]
     curves = estimate_flicker([tone_quantiles(frame) for frame in pixels])
     level = grey.mean(axis=(1, 2))
-    changes = [abs(float(curve.apply(np.array([x], np.float32))[0]) - x) for curve, x in zip(curves, level, strict=True)]
-    jumps = [jump(before, after) for before, after in zip(grey, grey[1:], strict=False)]
+    changes = [
+        abs(float(curve.apply(np.array([x], np.float32))[0]) - x)
+        for curve, x in zip(curves, level, strict=True)
+    ]
+    jumps = [jump(before, after) for before, after in pairwise(grey)]
     blocks = float(np.mean([blockiness(frame) for frame in grey]))
     return (*shares, 255 * float(np.mean(changes)), unsteadiness(jumps), blocks)

@@ -16,6 +16,7 @@ from reelprior.pipeline.settings import ChunkSettings
 
 __all__ = ["inspect_source"]
 
+
 def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = False) -> dict[str, Any]:
     """Look at a source: headers, every frame once, noise and defects of a few of them.
 

@@ -173,7 +173,9 @@ def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: ra
     if job.mask is not None:
         masks = open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
         if all(masks.read(t, t + 1).all() for t in frames):  # stops at the first frame that shows anything
-            raise InputError(f"{job.mask}: marks every pixel as missing (white): nothing is left to restore from")
+            raise InputError(
+                f"{job.mask}: marks every pixel as missing (white): nothing is left to restore from"
+            )
     if job.reference is not None:
         with open_reader(job.reference) as reference, open_reader(job.input, index) as reader:
             check_reference(reference, reader, frames)

@@ -170,9 +170,7 @@ def _compute(order: Order, device: str) -> ComputeSettings:
     return order.job.settings.compute.model_copy(update={"device": device})
 
 
-def _read_clip(
-    directory: JobDirectory, order: Order, index: FrameIndex, frames: range, tile: Tile
-) -> Clip:
+def _read_clip(directory: JobDirectory, order: Order, index: FrameIndex, frames: range, tile: Tile) -> Clip:
     """A tile of the frames of a range without their flicker, with what is missing in them and how noisy they are."""
     crop = tile.read.slices
     curves = tones_in(directory, frames)

@@ -53,7 +53,9 @@ def add_scratches(clean: Clip, rng: np.random.Generator, *, count: int = 4) -> D
         bottom = height if whole else top + rng.uniform(0.4, 0.6) * height
         waver, period, phase = rng.uniform(0, 1.5), rng.uniform(0.5, 2) * height, rng.uniform(0, 6.3)
         drift = np.cumsum(rng.normal(0, 0.25, frames))
-        strength = _smooth_noise(rng, (frames, height), (2.0, height / 8))  # fades along its length, and in time
+        strength = _smooth_noise(
+            rng, (frames, height), (2.0, height / 8)
+        )  # fades along its length, and in time
         for t in range(first, last):
             centre = start_x + drift[t] + waver * np.sin(6.283 * rows / period + phase + 0.15 * t)
             fade = opacity * np.clip(0.8 + 0.35 * strength[t], 0.0, 1.0) * ((rows >= top) & (rows < bottom))

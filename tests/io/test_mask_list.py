@@ -50,11 +50,11 @@ def test_a_list_consists_of_itself_and_what_it_lists(tmp_path):
         ("", r"\[\[mask\]\] entries"),
         ('[[mask]]\nframes = "0:3"', "path ="),
         ('[[mask]]\npath = "left.png"\nsize = 3', "path ="),
-        ('[[mask]]\npath = "left.png"\nframes = "3"', "write \"A:B\""),
+        ('[[mask]]\npath = "left.png"\nframes = "3"', 'write "A:B"'),
         ('[[mask]]\npath = "left.png"\nframes = "3:99"', "the clip has the frames 0:8"),
         ('[[mask]]\npath = "left.png"\nframes = "5:3"', "the clip has the frames 0:8"),
         ('[[mask]]\npath = "none.png"', r"none\.png"),
-        ('[[mask]]\npath = 3', "in quotes"),
+        ("[[mask]]\npath = 3", "in quotes"),
     ],
 )
 def test_what_is_wrong_with_a_list_is_one_line(tmp_path, text, fault):

@@ -1,5 +1,7 @@
 """What masks share: confidence and mask, growing and feathering."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from reelprior.models.defects import Defects, feathered, grown
@@ -41,7 +43,7 @@ def test_a_jumping_picture_is_unsteady_and_a_pan_is_not():
 
     def taken(offsets):
         frames = [wide[20 + dy : 84 + dy, 20 + dx : 100 + dx] for dx, dy in offsets]
-        return unsteadiness(jump(a, b) for a, b in zip(frames, frames[1:], strict=False))
+        return unsteadiness(jump(a, b) for a, b in pairwise(frames))
 
     assert taken([(2 * t, t) for t in range(10)]) < 0.2
     assert taken([tuple(rng.integers(-3, 4, 2)) for _ in range(10)]) > 1.0

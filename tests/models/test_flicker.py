@@ -31,7 +31,9 @@ def test_a_clean_clip_is_hardly_touched():
 
 
 def test_a_fade_stays_a_fade():
-    clip = panned(1, 64, 64).repeat(20, axis=0) * np.linspace(1, 0.5, 20, dtype=np.float32)[:, None, None, None]
+    clip = (
+        panned(1, 64, 64).repeat(20, axis=0) * np.linspace(1, 0.5, 20, dtype=np.float32)[:, None, None, None]
+    )
     assert error(corrected(clip), clip) < 1 / 255
 
 
@@ -39,7 +41,9 @@ def test_two_frames_tell_nothing():
     assert all(curve.is_identity for curve in estimate_flicker([np.linspace(0, k, 16) for k in (0.5, 1)]))
 
 
-@pytest.mark.parametrize("curve", [ToneCurve(0.02, 0.9, 0.1), ToneCurve(0.0, 1.05, -0.2), ToneCurve(0.05, 0.9, 0.0)])
+@pytest.mark.parametrize(
+    "curve", [ToneCurve(0.02, 0.9, 0.1), ToneCurve(0.0, 1.05, -0.2), ToneCurve(0.05, 0.9, 0.0)]
+)
 def test_a_correction_can_be_undone(curve):
     levels = np.linspace(0.1, 0.9, 50, dtype=np.float32)
     np.testing.assert_allclose(curve.undo(curve.apply(levels)), levels, atol=1e-5)

@@ -31,7 +31,9 @@ def shots(tmp_path, damaged):
 
 
 def read(folder):
-    return np.stack([cv2.imread(str(path))[..., ::-1].transpose(2, 0, 1) for path in sorted(folder.glob("*.png"))])
+    return np.stack(
+        [cv2.imread(str(path))[..., ::-1].transpose(2, 0, 1) for path in sorted(folder.glob("*.png"))]
+    )
 
 
 def test_dust_is_found_repaired_and_nothing_else_is_touched(run, shots, tmp_path, damaged):
