@@ -21,7 +21,7 @@ def test_a_logo_over_a_moving_scene_is_found(opacity):
     damaged = add_logo(moving(), opacity=opacity)
     found, true = find_logo(levels(damaged.frames)).mask[0], damaged.visible[0]
     # Strokes are six pixels wide here: half a pixel all round is a quarter of them.
-    assert (found & true).sum() / (found | true).sum() > 0.7
+    assert (found & true).sum() / (found | true).sum() > 0.6
 
 
 def test_a_moving_scene_has_none():
