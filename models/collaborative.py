@@ -30,7 +30,7 @@ _OPPONENT = torch.nn.functional.normalize(torch.tensor([[1.0, 1.0, 1.0], [1.0, 0
 #: How much each of them counts when patches are compared.
 _LIKENESS = torch.tensor([1.0, 0.5, 0.5])
 #: Patches shrunk at a time: bounds memory.
-_BATCH = 2048
+_BATCH = 1024
 #: A patch whose likeness reaches outside the picture is never chosen.
 _OUTSIDE = 1e3
 _KAISER_BETA = 2.0
