@@ -103,11 +103,13 @@ class CollaborativeSettings(_Group):
 
 
 class StoppingSettings(_Group):
-    """Held-out pixels stop a cold fit before it learns the noise, the expected residual a warm one."""
+    """A rule stops a cold fit before it learns the noise; the expected residual stops a warm one."""
 
+    rule: Literal["held_out", "variance", "discrepancy"] = "held_out"
     held_out: Annotated[float, Field(ge=0, lt=0.5)] = 0.03
     floor: Annotated[int, Field(ge=0)] = 200
     patience: Annotated[int, Field(ge=1)] = 150
+    window: Annotated[int, Field(ge=2)] = 20
     discrepancy: Annotated[float, Field(ge=0)] = 1.0
 
 
