@@ -3,7 +3,7 @@
 import io
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 from reelprior.io.coding import VideoEncoding
 from reelprior.io.container import open_container
 from reelprior.io.errors import OutputError
+from reelprior.io.matroska import padded_name
 from reelprior.io.packet_feed import PacketFeed
 from reelprior.io.probe import MediaInfo, VideoInfo
 from reelprior.io.scan import FrameIndex
@@ -35,7 +36,7 @@ from reelprior.io.streams import (
 )
 from reelprior.io.tags import ColourTags, set_colour_tags, tags_for
 
-__all__ = ["OutputStreams", "colour_of", "open_output", "refusal", "rehearse", "set_up"]
+__all__ = ["OutputStreams", "colour_of", "needs_completion", "open_output", "refusal", "rehearse", "set_up"]
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +80,9 @@ class OutputStreams:
         return {index: copy for index, copy in self.copies.items() if copy.type != "attachment"}
 
 
-def rehearse(path: Path, *, source: MediaInfo, encoding: VideoEncoding, size: tuple[int, int]) -> None:
+def rehearse(
+    path: Path, *, source: MediaInfo, encoding: VideoEncoding, size: tuple[int, int], drop: bool = False
+) -> dict[int, str]:
     """Set the output up in memory, down to the first packets; `OutputError` for what stands in the way.
 
     Parameters
@@ -88,11 +91,41 @@ def rehearse(path: Path, *, source: MediaInfo, encoding: VideoEncoding, size: tu
         The output, for messages.
     size
         (height, width) of the frames.
+    drop
+        Whether to leave out the streams that stand in the way.
+
+    Returns
+    -------
+    dict[int, str]
+        The streams that are left out, by their index in the source, and why.
     """
+    left_out: dict[int, str] = {}
+    while (refused := _rehearse(path, source, encoding, size, frozenset(left_out))) is not None:
+        if not drop:
+            raise refused
+        left_out |= dict.fromkeys(refused.streams, refused.what)
+    return left_out
+
+
+class _Refused(OutputError):
+    """A container cannot hold some streams."""
+
+    def __init__(self, path: Path, what: str, remedy: str, streams: Iterable[int]) -> None:
+        super().__init__(f"{path}: {path.suffix} {what}: {remedy}, or --drop-incompatible")
+        self.what = f"{path.suffix} {what}"
+        self.streams = frozenset(streams)
+
+
+def _rehearse(
+    path: Path, source: MediaInfo, encoding: VideoEncoding, size: tuple[int, int], left_out: frozenset[int]
+) -> _Refused | None:
+    """Try once; the streams that stand in the way, if there are some."""
     with ExitStack() as stack:
         original = stack.enter_context(open_container(Path(source.path))) if source.kind == "video" else None
         if original is not None:
-            _check_copies(path, original, source, encoding.container)
+            refused = _refused_copies(path, original, source, encoding.container, left_out)
+            if refused is not None:
+                return refused
         output = open_output(
             io.BytesIO(),
             encoding.container,
@@ -101,12 +134,20 @@ def rehearse(path: Path, *, source: MediaInfo, encoding: VideoEncoding, size: tu
             time_base=source.video.time_base,
         )
         try:
-            streams = set_up(output, path, source=source, original=original, encoding=encoding, size=size)
+            streams = set_up(
+                output,
+                path,
+                source=source,
+                original=original,
+                encoding=encoding,
+                size=size,
+                left_out=left_out,
+            )
             output.start_encoding()
         except (ValueError, av.FFmpegError) as error:
             raise refusal(path, encoding, size, error) from error
         else:
-            _try_packets(output, path, source=source, streams=streams)
+            return _try_packets(output, path, source=source, streams=streams)
         finally:
             with suppress(av.FFmpegError):
                 output.close()
@@ -158,6 +199,7 @@ def set_up(
     original: InputContainer | None,
     encoding: VideoEncoding,
     size: tuple[int, int],
+    left_out: frozenset[int] = frozenset(),
     span: TimeSpan | None = None,
     index: FrameIndex | None = None,
 ) -> OutputStreams:
@@ -171,6 +213,8 @@ def set_up(
         The opened source; ``None`` for pictures, which have nothing to copy.
     size
         (height, width) of the frames.
+    left_out
+        Streams of the source that are not copied, by index.
     span
         The part that is written, which limits the chapters; ``None`` for the whole.
     index
@@ -190,10 +234,10 @@ def set_up(
         if stream.index == restored:
             video = _add_video(output, path, source.video, encoding, size=size, index=index)
             video.metadata.update(stream_tags(stream.metadata, restored=True))
+            if encoding.container in ("matroska", "webm") and needs_completion(source.video):
+                video.metadata["title"] = padded_name(video.metadata.get("title", ""))
             video.disposition = stream.disposition
-        elif stream.index in copied:
-            if stream.type == "data" and not is_held(encoding.container, stream, source.path):
-                continue  # `rehearse` has warned
+        elif stream.index in copied and stream.index not in left_out:
             copies[stream.index] = add_copy(output, stream, source.path)
     output.set_chapters(chapters_within(original.chapters(), span))
     return OutputStreams(video, copies)
@@ -224,7 +268,7 @@ def _add_video(
         encoder.codec_tag = "hvc1"  # the kind of H.265 that QuickTime plays
     if video.rotation:
         stream.set_display_rotation(video.rotation)
-    encoder.options = dict(encoding.options)
+    encoder.options = dict(encoding.with_hdr(video.hdr).options)
     encoder.open()
     if encoder.options:  # what the encoder has not taken
         unknown = ", ".join(encoder.options)
@@ -246,16 +290,23 @@ def _rate(index: FrameIndex | None) -> Fraction:
     return rate.limit_denominator(1001)
 
 
-def _check_copies(path: Path, original: InputContainer, source: MediaInfo, container: str) -> None:
-    """Raise `OutputError` for the streams that the container cannot hold; data streams are only a warning."""
+def needs_completion(video: VideoInfo) -> bool:
+    """Whether the header of a Matroska file lacks something until `reelprior.io.matroska` has added it."""
+    return video.sample_aspect_ratio != 1 or (video.hdr is not None and video.hdr.is_static)
+
+
+def _refused_copies(
+    path: Path, original: InputContainer, source: MediaInfo, container: str, left_out: frozenset[int]
+) -> _Refused | None:
+    """The streams that the container cannot hold."""
     streams = copied_streams(original, restored=source.video.stream_index)
-    refused = [stream for stream in streams if not is_held(container, stream, source.path)]
-    for stream in refused:
-        if stream.type == "data":
-            _log.warning("%s: no place for the data stream %d of %s", path, stream.index, source.path)
-    refused = [stream for stream in refused if stream.type != "data"]
+    refused = [
+        stream
+        for stream in streams
+        if stream.index not in left_out and not is_held(container, stream, source.path)
+    ]
     if not refused:
-        return
+        return None
     remedies = [
         suffix
         for suffix, other in {".mkv": "matroska", ".mov": "mov", ".mp4": "mp4"}.items()
@@ -263,10 +314,13 @@ def _check_copies(path: Path, original: InputContainer, source: MediaInfo, conta
     ]
     remedy = f"use {' or '.join(remedies)}" if remedies else "take it out of the source first"
     names = ", ".join(f"{stream.type} stream {stream.index} ({_codec_name(stream)})" for stream in refused)
-    raise OutputError(f"{path}: {path.suffix} cannot hold {names} of {source.path}: {remedy}")
+    what = f"cannot hold {names} of {source.path}"
+    return _Refused(path, what, remedy, [stream.index for stream in refused])
 
 
-def _try_packets(output: OutputContainer, path: Path, *, source: MediaInfo, streams: OutputStreams) -> None:
+def _try_packets(
+    output: OutputContainer, path: Path, *, source: MediaInfo, streams: OutputStreams
+) -> _Refused | None:
     """Mux the first packets of the copies: some muxers only look at those, not at what the header says."""
     feed = PacketFeed(source.path, streams.packet_copies, span=None)
     with closing(feed):
@@ -275,10 +329,13 @@ def _try_packets(output: OutputContainer, path: Path, *, source: MediaInfo, stre
             try:
                 output.mux_one(packet)
             except (ValueError, av.FFmpegError) as error:
-                raise OutputError(
-                    f"{path}: {path.suffix} refuses the packets of {stream.type} stream {stream.index} of "
-                    f"{source.path} ({getattr(error, 'strerror', error)}): use another container"
-                ) from error
+                index = next(index for index, copy in streams.copies.items() if copy is stream)
+                what = (
+                    f"refuses the packets of {stream.type} stream {index} of {source.path} "
+                    f"({getattr(error, 'strerror', error)})"
+                )
+                return _Refused(path, what, "use another container", [index])
+    return None
 
 
 def _codec_name(stream: Stream) -> str:

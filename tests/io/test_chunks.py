@@ -41,14 +41,14 @@ def test_clips_of_any_size_come_back_exactly(tmp_path_factory, levels):
 
 @settings(max_examples=15, deadline=None)
 @given(
-    frame=npst.arrays(np.float32, (3, 4, 5), elements=st.floats(-1, 2, width=32)),
+    frame=npst.arrays(np.float32, (3, 4, 5), elements=st.floats(-4, 4, width=32)),
 )
-def test_other_values_are_clipped_and_rounded_to_the_nearest_level(tmp_path_factory, frame):
+def test_values_on_both_sides_of_the_range_are_rounded_to_the_nearest_step(tmp_path_factory, frame):
     path = tmp_path_factory.mktemp("chunk") / "a.mkv"
-    write_frames(path, [frame])
+    write_frames(path, [frame], clip=False)
     (back,) = read_frames(path)
-    half_a_level = 0.5 / 65535 + 1e-7  # the second term: rounding of float32 near 1
-    np.testing.assert_allclose(back, frame.clip(0, 1), atol=half_a_level, rtol=0)
+    half_a_step = 0.5 / 65535 + 5e-7  # the second term: rounding of float32 near 4
+    np.testing.assert_allclose(back, frame, atol=half_a_step, rtol=0)
 
 
 def test_equal_frames_give_byte_identical_files(tmp_path):
@@ -123,3 +123,10 @@ def test_what_is_no_chunk_is_an_input_error(tmp_path, content):
 def test_ffv1_gets_as_many_slices_as_the_frame_has_room_for(size, slices):
     width, height = size
     assert ffv1_options(width, height, "gbrp16le")["slices"] == str(slices)
+
+
+def test_frames_are_clipped_unless_told_otherwise(tmp_path):
+    frame = np.linspace(-1, 2, 3 * 4 * 5, dtype=np.float32).reshape(3, 4, 5)
+    write_frames(tmp_path / "a.mkv", [frame])
+    (back,) = read_frames(tmp_path / "a.mkv")
+    np.testing.assert_allclose(back, frame.clip(0, 1), atol=0.5 / 65535 + 1e-7, rtol=0)  # half a step
