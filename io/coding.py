@@ -71,7 +71,9 @@ class VideoEncoding:
         """The same, with HDR metadata among the encoder's options, where it has a place for them."""
         if hdr is None or self.hdr_option is None:
             return self
-        words = {"x265-params": hdr.x265, "x264-params": hdr.x264, "svtav1-params": hdr.svtav1}[self.hdr_option]
+        words = {"x265-params": hdr.x265, "x264-params": hdr.x264, "svtav1-params": hdr.svtav1}[
+            self.hdr_option
+        ]
         own = self.options.get(self.hdr_option, "")
         params = ":".join(part for part in (words, own) if part)  # what the user says comes last, and wins
         return replace(self, options={**self.options, self.hdr_option: params}) if params else self
@@ -329,7 +331,9 @@ def _supported(codec: _Codec, path: str | Path) -> list[str]:
         ) from error
     names = [video_format.name for video_format in formats]
     planar = re.compile(r"yuva?4\d\dp(\d+le)?|gray(\d+le)?|gbra?p(\d+le)?|bgr0|bgra|ya8")
-    return [name for name in names if planar.fullmatch(name) and (codec.alpha or not layout_of(name).has_alpha)]
+    return [
+        name for name in names if planar.fullmatch(name) and (codec.alpha or not layout_of(name).has_alpha)
+    ]
 
 
 def _fits(layout: Layout, width: int, height: int) -> bool:

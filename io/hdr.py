@@ -18,7 +18,11 @@ __all__ = ["HdrMetadata", "hdr_of"]
 # struct AVMasteringDisplayMetadata: ten fractions, then two flags; AVContentLightMetadata: two numbers.
 _DISPLAY = struct.Struct("=22i")
 _LIGHT = struct.Struct("=2I")
-_DYNAMIC = {Type.DYNAMIC_HDR_PLUS: "HDR10+", Type.DOVI_METADATA: "Dolby Vision", Type.DYNAMIC_HDR_VIVID: "HDR Vivid"}
+_DYNAMIC = {
+    Type.DYNAMIC_HDR_PLUS: "HDR10+",
+    Type.DOVI_METADATA: "Dolby Vision",
+    Type.DYNAMIC_HDR_VIVID: "HDR Vivid",
+}
 _CHROMATICITY_UNIT, _LUMINANCE_UNIT = Fraction(1, 50000), Fraction(1, 10000)  # of H.265, annex D
 
 

@@ -107,7 +107,7 @@ def rehearse(
     return left_out
 
 
-class _Refused(OutputError):
+class _RefusedError(OutputError):
     """A container cannot hold some streams."""
 
     def __init__(self, path: Path, what: str, remedy: str, streams: Iterable[int]) -> None:
@@ -118,7 +118,7 @@ class _Refused(OutputError):
 
 def _rehearse(
     path: Path, source: MediaInfo, encoding: VideoEncoding, size: tuple[int, int], left_out: frozenset[int]
-) -> _Refused | None:
+) -> _RefusedError | None:
     """Try once; the streams that stand in the way, if there are some."""
     with ExitStack() as stack:
         original = stack.enter_context(open_container(Path(source.path))) if source.kind == "video" else None
@@ -297,7 +297,7 @@ def needs_completion(video: VideoInfo) -> bool:
 
 def _refused_copies(
     path: Path, original: InputContainer, source: MediaInfo, container: str, left_out: frozenset[int]
-) -> _Refused | None:
+) -> _RefusedError | None:
     """The streams that the container cannot hold."""
     streams = copied_streams(original, restored=source.video.stream_index)
     refused = [
@@ -315,12 +315,12 @@ def _refused_copies(
     remedy = f"use {' or '.join(remedies)}" if remedies else "take it out of the source first"
     names = ", ".join(f"{stream.type} stream {stream.index} ({_codec_name(stream)})" for stream in refused)
     what = f"cannot hold {names} of {source.path}"
-    return _Refused(path, what, remedy, [stream.index for stream in refused])
+    return _RefusedError(path, what, remedy, [stream.index for stream in refused])
 
 
 def _try_packets(
     output: OutputContainer, path: Path, *, source: MediaInfo, streams: OutputStreams
-) -> _Refused | None:
+) -> _RefusedError | None:
     """Mux the first packets of the copies: some muxers only look at those, not at what the header says."""
     feed = PacketFeed(source.path, streams.packet_copies, span=None)
     with closing(feed):
@@ -334,7 +334,7 @@ def _try_packets(
                     f"refuses the packets of {stream.type} stream {index} of {source.path} "
                     f"({getattr(error, 'strerror', error)})"
                 )
-                return _Refused(path, what, "use another container", [index])
+                return _RefusedError(path, what, "use another container", [index])
     return None
 
 

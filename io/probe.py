@@ -165,7 +165,8 @@ def _video_info(
         rotation=frame.rotation,
         colour=colour_tags(frame, reading),
         hdr=hdr_of(frame),
-        alpha_is_hidden=stream.metadata.get("alpha_mode") == "1" and not layout_of(frame.format.name).has_alpha,
+        alpha_is_hidden=stream.metadata.get("alpha_mode") == "1"
+        and not layout_of(frame.format.name).has_alpha,
         frames_from_header=stream.frames,
         duration_seconds_from_header=seconds,
     )

@@ -129,10 +129,10 @@ def _remarks(info: MediaInfo, index: FrameIndex) -> Iterable[str]:
         yield f"the header declares {declared} frames, {found} can be decoded"
     if info.video.colour.matrix_is_assumed:
         matrix = info.video.colour.matrix
-        yield f"the colour matrix is not tagged: {matrix} is assumed from the size (--set source.matrix=... overrules it)"
+        yield f"the colour matrix is not tagged: {matrix} is assumed from the size (see --set source.matrix=...)"
     if info.video.colour.range_is_assumed:
         value = info.video.colour.range
-        yield f"the colour range is not tagged: {value} is assumed (--set source.range=... overrules it)"
+        yield f"the colour range is not tagged: {value} is assumed (see --set source.range=...)"
     if not is_exact(info.video.colour.matrix):
         matrix = info.video.colour.matrix
         yield f"the colour matrix {matrix} is kept as it is; pictures of this clip show approximate colours"

@@ -49,7 +49,7 @@ def mixed(
     for frame, original, where in zip(restored, source, known, strict=True):
         if _is_grey(original, where):
             frame[:] = frame.mean(axis=0)
-        frame += _beyond(original, sigma) * where
+        np.add(frame, _beyond(original, sigma) * where, out=frame)
     if only_missing:
         restored = np.where(known[:, None], source, restored)  # (T, 1, H, W) against (T, 3, H, W)
     if strength < 1:

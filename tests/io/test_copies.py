@@ -382,7 +382,9 @@ def test_a_data_stream_without_a_place_is_refused_unless_it_may_be_dropped(tmp_p
             output.mux(packet)
         output.mux(video.encode())
     info = probe(source)
-    with pytest.raises(OutputError, match=r"\.mkv cannot hold data stream 1 .*use \.mov, or --drop-incompatible"):
+    with pytest.raises(
+        OutputError, match=r"\.mkv cannot hold data stream 1 .*use \.mov, or --drop-incompatible"
+    ):
         check_output(tmp_path / "b.mkv", source=info, coding=Coding(), overwrite=False)
     drop = Coding(drop_incompatible=True)
     (loss,) = check_output(tmp_path / "b.mkv", source=info, coding=drop, overwrite=False)

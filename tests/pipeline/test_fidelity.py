@@ -45,7 +45,9 @@ def assert_equal_frames(before, after):
             np.testing.assert_array_equal(copy, plane)
 
 
-@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv411p", "yuv422p10le", "yuva444p10le", "gray16le", "gbrap12le"])
+@pytest.mark.parametrize(
+    "pix_fmt", ["yuv420p", "yuv411p", "yuv422p10le", "yuva444p10le", "gray16le", "gbrap12le"]
+)
 def test_a_job_of_no_strength_changes_no_sample(tmp_path, pix_fmt):
     source = make_film(tmp_path / "a.mkv", pix_fmt)
     assert run_command_line(["restore", str(source), str(tmp_path / "b.mkv"), "-q", *IDENTITY]) == 0
@@ -60,13 +62,21 @@ def test_opacity_is_carried_around_the_restoration(tmp_path):
         assert (after[0] != before[0]).any()
 
 
-@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "gbrp"])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "gbrp10le"])
 def test_outside_the_mask_every_sample_is_the_source_s(tmp_path, pix_fmt):
     source = make_film(tmp_path / "a.mkv", pix_fmt)
     mask = np.zeros((46, 62), np.uint8)
     mask[10:21, 31:40] = 255
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
-    command = ["restore", str(source), str(tmp_path / "b.mkv"), "-q", "--mask", str(tmp_path / "mask.png"), *TINY]
+    command = [
+        "restore",
+        str(source),
+        str(tmp_path / "b.mkv"),
+        "-q",
+        "--mask",
+        str(tmp_path / "mask.png"),
+        *TINY,
+    ]
     assert run_command_line(command) == 0
     for before, after in zip(decoded(source), decoded(tmp_path / "b.mkv"), strict=True):
         for plane, copy in zip(before, after, strict=True):
@@ -84,7 +94,14 @@ def test_a_grey_film_in_a_colour_format_stays_grey(tmp_path):
 
 def test_tags_that_the_user_knows_better_decide_and_are_written(tmp_path):
     source = make_film(tmp_path / "a.mkv", "yuv420p")
-    known = ["--set", "source.matrix=bt2020nc", "--set", "source.transfer=smpte2084", "--set", "source.range=full"]
+    known = [
+        "--set",
+        "source.matrix=bt2020nc",
+        "--set",
+        "source.transfer=smpte2084",
+        "--set",
+        "source.range=full",
+    ]
     assert run_command_line(["restore", str(source), str(tmp_path / "b.mkv"), "-q", *IDENTITY, *known]) == 0
     colour = probe(tmp_path / "b.mkv").video.colour
     assert (colour.matrix, colour.range, colour.transfer) == ("bt2020nc", "full", "smpte2084")
