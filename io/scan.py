@@ -182,13 +182,19 @@ def presentation_times(raw: Sequence[int | None], durations: Sequence[int], *, s
 
     Notes
     -----
-    A missing time is the previous one plus its duration. Times out of order by no more than decoders reorder
+    A missing time is the previous one plus its duration; those before the first known one are counted back from it
+    (Matroska does not give out times of H.264 before zero). Times out of order by no more than decoders reorder
     are decoding times (AVI has no others): sorted, they are the presentation times. Of other disorder, a time
     that runs back by more than a few frames starts a new recording, which is moved behind the old one, and a
     time that stumbles is put one unit after the one before.
     """
     times: list[int] = []
-    for at, pts in enumerate(raw):
+    known = next((at for at, pts in enumerate(raw) if pts is not None), len(raw))
+    if 0 < known < len(raw):
+        steps = [duration or step for duration in durations[:known]]
+        begin = (raw[known] or 0) - sum(steps)
+        times = [begin + before for before in accumulate([0, *steps[:-1]])]
+    for at, pts in enumerate(raw[len(times) :], start=len(times)):
         follows = times[-1] + (durations[at - 1] or step) if times else 0
         times.append(follows if pts is None else pts)
     runs_back = max(

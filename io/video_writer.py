@@ -204,8 +204,19 @@ class _OpenFile:
         picture = self._from_rgb(frame.pixels, kept)
         picture.pts = self._index.pts[frame.index] + self._shift
         picture.time_base = self._index.time_base
-        picture.duration = self._durations[picture.pts] = self._index.durations[frame.index]
+        picture.duration = self._durations[picture.pts] = self._duration(frame.index)
         self._mux(self._streams.video.encode(picture))
+
+    def _duration(self, at: int) -> int:
+        """Of a frame; where nobody says, MP4 gets the distance to the next: a last frame without one is skipped there."""
+        stated = self._index.durations[at]
+        if stated or not self._is_mp4:
+            return stated
+        pts = self._index.pts
+        before = min(at, len(pts) - 2)
+        return (
+            pts[before + 1] - pts[before] if before >= 0 else max(round(1 / (25 * self._index.time_base)), 1)
+        )
 
     def finish(self) -> None:
         """Write what the encoder and the source still hold, and close the file."""
