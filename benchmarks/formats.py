@@ -49,9 +49,9 @@ def measure(folder: Path) -> Section:
     ]
     notes = [
         "Random codes over the whole range, most of them colours outside the R'G'B' cube. *difference*: largest, in "
-        "codes of the format, after reading, conversion to R'G'B', the chunk store (steps of 1/65535), and conversion back. "
+        "codes of the format, after reading, conversion to R'G'B', the chunk store (steps of 1/65535), and back. "
         "*bit-exact*: the same for a job that changes nothing (`--set strength=0`, or outside a mask), "
-        "where the source's own samples are taken over, in the pixel format that the default output is stored in; "
+        "where the source's own samples are taken over, in the pixel format of the default output; "
         "where FFV1 has no format like the source's, they are converted, and the difference is there instead.",
     ]
     heading = ("source", "bits", "stored as", "difference", "bit-exact")

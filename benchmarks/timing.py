@@ -107,8 +107,8 @@ def measure_cost(folder: Path, *, data: Path, frames: int = 48) -> Section:
         )
     notes = [
         f"{frames} frames of bigbuckbunny.mp4, 1280x720, with its sound; CPU time, so that a busy machine does not "
-        "count. Ours includes the scan (a second decoding with scene scores), conversion to R'G'B' floats and back, and the "
-        "checks before the work; not the chunk store."
+        "count. Ours includes the scan (a second decoding with scene scores), conversion to floats and back, and "
+        "the checks before the work; not the chunk store."
     ]
     return Section(
         "Cost", figures, [Table(("codec", "plain, ms a frame", "ours, ms a frame", "times"), rows)], notes

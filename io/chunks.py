@@ -45,18 +45,46 @@ _SLICES = (16, 24, 30, 12, 9, 6, 4)
 
 def ffv1_options(width: int, height: int, pix_fmt: str) -> Mapping[str, str]:
     """Options of the FFV1 encoder for preservation, with the slices that a frame of this size permits."""
+    # FFmpeg's slices can miss the last column of chroma that counts for four columns of luma.
+    is_at_risk = layout_of(pix_fmt).horizontal == 4 and width % 4 != 0
     for slices in _SLICES:
-        encoder = av.CodecContext.create("ffv1", "w")
-        assert isinstance(encoder, av.VideoCodecContext)
-        encoder.width, encoder.height, encoder.pix_fmt = width, height, pix_fmt
-        encoder.time_base = _TICK
-        encoder.options = {**_FFV1, "slices": str(slices)}
-        try:
-            encoder.open()
-        except av.FFmpegError:
-            continue
-        return {**_FFV1, "slices": str(slices)}
+        options = {**_FFV1, "slices": str(slices)}
+        encoder = _encoder(width, height, pix_fmt, options)
+        if encoder is not None and not (is_at_risk and _loses_samples(encoder)):
+            return options
     return {**_FFV1, "slices": "1"}
+
+
+def _encoder(
+    width: int, height: int, pix_fmt: str, options: Mapping[str, str]
+) -> av.VideoCodecContext | None:
+    encoder = av.CodecContext.create("ffv1", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, pix_fmt
+    encoder.time_base = _TICK
+    encoder.options = dict(options)
+    try:
+        encoder.open()
+    except av.FFmpegError:
+        return None
+    return encoder
+
+
+def _loses_samples(encoder: av.VideoCodecContext) -> bool:
+    """Whether a frame of random codes comes back from an encoder as another one."""
+    frame = av.VideoFrame(encoder.width, encoder.height, encoder.pix_fmt)
+    random = np.random.default_rng(0)
+    layout = layout_of(frame.format.name)
+    planes = planes_of(frame, layout)
+    for plane in planes:
+        plane[:] = random.integers(0, 2**layout.bits, plane.shape)
+    frame.pts, frame.time_base = 0, _TICK
+    packets = encoder.encode(frame) + encoder.encode(None)
+    decoder = av.CodecContext.create("ffv1", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.extradata, decoder.width, decoder.height = encoder.extradata, encoder.width, encoder.height
+    decoded = [found for packet in [*packets, None] for found in decoder.decode(packet)]
+    return any((one != other).any() for one, other in zip(planes, planes_of(decoded[0], layout), strict=True))
 
 
 def write_frames(path: str | Path, frames: Iterable[NDArray[np.float32]], *, clip: bool = True) -> None:

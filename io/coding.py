@@ -23,7 +23,6 @@ __all__ = [
     "VideoEncoding",
     "choose_pix_fmt",
     "codec_names",
-    "image_format",
     "numbered",
     "target_kind",
     "video_encoding",
@@ -122,11 +121,7 @@ _CONTAINERS = {
     ".mov": ("mov", "prores"),
     ".webm": ("webm", "av1"),
 }
-# suffix: deepest samples it holds
-_IMAGE_ALPHA = {".png", ".tif", ".tiff", ".webp"}
-_IMAGE_BITS = {".png": 16, ".tif": 16, ".tiff": 16, ".jpg": 8, ".jpeg": 8, ".bmp": 8, ".webp": 8}
-_CODEC_OF_SUFFIX = {".tif": "tiff", ".jpg": "jpeg"}
-_FOLDER_SUFFIXES = {"png": ".png", "tiff": ".tiff", "tif": ".tif"}
+_IMAGES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 
 _PRESETS = [
     "ultrafast",
@@ -160,11 +155,11 @@ def target_kind(path: str | Path) -> TargetKind:
     suffix = path.suffix.lower()
     if suffix in _CONTAINERS:
         return "video"
-    if suffix in _IMAGE_BITS:
+    if suffix in _IMAGES:
         return "pattern" if _PATTERN.search(path.name) else "image"
     if not suffix or path.is_dir():
         return "folder"
-    known = ", ".join([*_CONTAINERS, *_IMAGE_BITS])
+    known = ", ".join([*_CONTAINERS, *_IMAGES])
     raise OutputError(
         f"{path}: unknown kind of output {suffix!r}: use one of {known}, or no suffix for a folder"
     )
@@ -173,52 +168,6 @@ def target_kind(path: str | Path) -> TargetKind:
 def numbered(path: Path, index: int) -> Path:
     """The picture of frame ``index`` by a pattern: ``still_%04d.png`` -> ``still_0012.png``."""
     return path.with_name(_PATTERN.sub(lambda number: number.group() % index, path.name))
-
-
-def image_format(path: str | Path, coding: Coding, *, source_pix_fmt: str) -> tuple[str, str]:
-    """Suffix and pixel format ("gray", "rgb24", "rgba", or these with 16 bit) of the pictures of an output.
-
-    Raises
-    ------
-    OutputError
-        For a codec or a pixel format that pictures do not have.
-    """
-    suffix = Path(path).suffix.lower()
-    if target_kind(path) == "folder":
-        codec = coding.codec or "png"
-        if codec not in _FOLDER_SUFFIXES:
-            raise OutputError(
-                f"{path}: a folder holds pictures, not {codec!r}: use png or tiff, or name a video file"
-            )
-        suffix = _FOLDER_SUFFIXES[codec]
-    elif coding.codec not in (None, suffix[1:], _CODEC_OF_SUFFIX.get(suffix)):
-        raise OutputError(f"{path}: codec {coding.codec!r} does not go with {suffix}: leave out the codec")
-    if coding.options:
-        raise OutputError(f"{path}: pictures have no encoder options: leave out {', '.join(coding.options)}")
-    names = ("gray", "gray16le", "rgb24", "rgb48le", "rgba", "rgba64le")
-    supported = [
-        name
-        for name in names
-        if _bits(name) <= _IMAGE_BITS[suffix] and (suffix in _IMAGE_ALPHA or not layout_of(name).has_alpha)
-    ]
-    if coding.pix_fmt is not None:
-        if coding.pix_fmt not in supported:
-            raise OutputError(
-                f"{path}: {suffix} pictures are not written as {coding.pix_fmt!r}: use {', '.join(supported)}"
-            )
-        return suffix, coding.pix_fmt
-    stored = layout_of(source_pix_fmt)
-    deep = min(stored.bits, _IMAGE_BITS[suffix]) > 8
-    if stored.has_alpha and suffix in _IMAGE_ALPHA:
-        return suffix, "rgba64le" if deep else "rgba"
-    if stored.has_alpha and not coding.drop_incompatible:
-        raise OutputError(
-            f"{path}: {suffix} pictures have no opacity, and {source_pix_fmt} has one: "
-            "use .png or .tiff, or --drop-incompatible"
-        )
-    if stored.kind == "grey":
-        return suffix, "gray16le" if deep else "gray"
-    return suffix, "rgb48le" if deep else "rgb24"
 
 
 def video_encoding(
@@ -338,10 +287,6 @@ def _supported(codec: _Codec, path: str | Path) -> list[str]:
 
 def _fits(layout: Layout, width: int, height: int) -> bool:
     return width % layout.horizontal == 0 and height % layout.vertical == 0
-
-
-def _bits(pix_fmt: str) -> int:
-    return layout_of(pix_fmt).bits
 
 
 def _options(

@@ -91,6 +91,10 @@ class HdrMetadata:
 
 def hdr_of(frame: av.VideoFrame) -> HdrMetadata | None:
     """What a decoded frame says; ``None`` where it says nothing."""
+    try:
+        frame.side_data.keys()
+    except ValueError:  # PyAV does not know a kind of side data of this frame, and then gives out none
+        return None
     display = frame.side_data.get(Type.MASTERING_DISPLAY_METADATA)
     light = frame.side_data.get(Type.CONTENT_LIGHT_LEVEL)
     found: dict[str, object] = {}

@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reelprior.io.coding import Coding, image_format, numbered, target_kind
+from reelprior.io.coding import Coding, numbered, target_kind
 from reelprior.io.errors import OutputError
 from reelprior.io.files import commit, unwritable
 from reelprior.io.frame import Frame
+from reelprior.io.image_coding import image_format
 from reelprior.io.images import image_numbers
 from reelprior.io.layout import layout_of
 from reelprior.io.samples import Kept

@@ -1,13 +1,9 @@
 """Setting a video file up: streams, tags, chapters and options, alike for a rehearsal and for the work."""
 
-import io
-import logging
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
 from math import lcm
 from pathlib import Path
 from typing import Any
@@ -19,10 +15,8 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from reelprior.io.coding import VideoEncoding
-from reelprior.io.container import open_container
 from reelprior.io.errors import OutputError
 from reelprior.io.matroska import padded_name
-from reelprior.io.packet_feed import PacketFeed
 from reelprior.io.probe import MediaInfo, VideoInfo
 from reelprior.io.scan import FrameIndex
 from reelprior.io.streams import (
@@ -31,22 +25,17 @@ from reelprior.io.streams import (
     chapters_within,
     copied_streams,
     film_tags,
-    is_held,
     stream_tags,
 )
 from reelprior.io.tags import ColourTags, set_colour_tags, tags_for
 
-__all__ = ["OutputStreams", "colour_of", "needs_completion", "open_output", "refusal", "rehearse", "set_up"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["OutputStreams", "colour_of", "needs_completion", "open_output", "refusal", "set_up"]
 
 # No random numbers in headers ("+" keeps the default flags, one of which lets the muxer rewrite the framing
 # of sound from transport streams); and no packets held back, since they come in order.
 _OPTIONS = {"fflags": "+bitexact", "max_interleave_delta": "1"}
 # Nothing moved that is earlier than zero; no default streams that the source does not have.
 _MATROSKA_OPTIONS = {"avoid_negative_ts": "disabled", "default_mode": "passthrough"}
-
-_REHEARSED_PACKETS = 50
 
 # Tags that MP4 files have a place of their own for; with any other one all tags go into the generic list.
 _MP4_TAGS = frozenset(
@@ -78,79 +67,6 @@ class OutputStreams:
     def packet_copies(self) -> dict[int, Stream]:
         """The copies that get packets: attachments are part of the header."""
         return {index: copy for index, copy in self.copies.items() if copy.type != "attachment"}
-
-
-def rehearse(
-    path: Path, *, source: MediaInfo, encoding: VideoEncoding, size: tuple[int, int], drop: bool = False
-) -> dict[int, str]:
-    """Set the output up in memory, down to the first packets; `OutputError` for what stands in the way.
-
-    Parameters
-    ----------
-    path
-        The output, for messages.
-    size
-        (height, width) of the frames.
-    drop
-        Whether to leave out the streams that stand in the way.
-
-    Returns
-    -------
-    dict[int, str]
-        The streams that are left out, by their index in the source, and why.
-    """
-    left_out: dict[int, str] = {}
-    while (refused := _rehearse(path, source, encoding, size, frozenset(left_out))) is not None:
-        if not drop:
-            raise refused
-        left_out |= dict.fromkeys(refused.streams, refused.what)
-    return left_out
-
-
-class _RefusedError(OutputError):
-    """A container cannot hold some streams."""
-
-    def __init__(self, path: Path, what: str, remedy: str, streams: Iterable[int]) -> None:
-        super().__init__(f"{path}: {path.suffix} {what}: {remedy}, or --drop-incompatible")
-        self.what = f"{path.suffix} {what}"
-        self.streams = frozenset(streams)
-
-
-def _rehearse(
-    path: Path, source: MediaInfo, encoding: VideoEncoding, size: tuple[int, int], left_out: frozenset[int]
-) -> _RefusedError | None:
-    """Try once; the streams that stand in the way, if there are some."""
-    with ExitStack() as stack:
-        original = stack.enter_context(open_container(Path(source.path))) if source.kind == "video" else None
-        if original is not None:
-            refused = _refused_copies(path, original, source, encoding.container, left_out)
-            if refused is not None:
-                return refused
-        output = open_output(
-            io.BytesIO(),
-            encoding.container,
-            source=source,
-            original=original,
-            time_base=source.video.time_base,
-        )
-        try:
-            streams = set_up(
-                output,
-                path,
-                source=source,
-                original=original,
-                encoding=encoding,
-                size=size,
-                left_out=left_out,
-            )
-            output.start_encoding()
-        except (ValueError, av.FFmpegError) as error:
-            raise refusal(path, encoding, size, error) from error
-        else:
-            return _try_packets(output, path, source=source, streams=streams)
-        finally:
-            with suppress(av.FFmpegError):
-                output.close()
 
 
 def open_output(
@@ -293,55 +209,6 @@ def _rate(index: FrameIndex | None) -> Fraction:
 def needs_completion(video: VideoInfo) -> bool:
     """Whether the header of a Matroska file lacks something until `reelprior.io.matroska` has added it."""
     return video.sample_aspect_ratio != 1 or (video.hdr is not None and video.hdr.is_static)
-
-
-def _refused_copies(
-    path: Path, original: InputContainer, source: MediaInfo, container: str, left_out: frozenset[int]
-) -> _RefusedError | None:
-    """The streams that the container cannot hold."""
-    streams = copied_streams(original, restored=source.video.stream_index)
-    refused = [
-        stream
-        for stream in streams
-        if stream.index not in left_out and not is_held(container, stream, source.path)
-    ]
-    if not refused:
-        return None
-    remedies = [
-        suffix
-        for suffix, other in {".mkv": "matroska", ".mov": "mov", ".mp4": "mp4"}.items()
-        if other != container and all(is_held(other, stream, source.path) for stream in refused)
-    ]
-    remedy = f"use {' or '.join(remedies)}" if remedies else "take it out of the source first"
-    names = ", ".join(f"{stream.type} stream {stream.index} ({_codec_name(stream)})" for stream in refused)
-    what = f"cannot hold {names} of {source.path}"
-    return _RefusedError(path, what, remedy, [stream.index for stream in refused])
-
-
-def _try_packets(
-    output: OutputContainer, path: Path, *, source: MediaInfo, streams: OutputStreams
-) -> _RefusedError | None:
-    """Mux the first packets of the copies: some muxers only look at those, not at what the header says."""
-    feed = PacketFeed(source.path, streams.packet_copies, span=None)
-    with closing(feed):
-        for packet in islice(feed.until(None), _REHEARSED_PACKETS):
-            stream = packet.stream
-            try:
-                output.mux_one(packet)
-            except (ValueError, av.FFmpegError) as error:
-                index = next(index for index, copy in streams.copies.items() if copy is stream)
-                what = (
-                    f"refuses the packets of {stream.type} stream {index} of {source.path} "
-                    f"({getattr(error, 'strerror', error)})"
-                )
-                return _RefusedError(path, what, "use another container", [index])
-    return None
-
-
-def _codec_name(stream: Stream) -> str:
-    if stream.codec_context:
-        return stream.codec_context.codec.canonical_name
-    return stream.metadata.get("filename", "unknown codec")
 
 
 def refusal(path: Path, encoding: VideoEncoding, size: tuple[int, int], error: Exception) -> OutputError:

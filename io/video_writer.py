@@ -32,11 +32,11 @@ from reelprior.io.muxing import (
     needs_completion,
     open_output,
     refusal,
-    rehearse,
     set_up,
 )
 from reelprior.io.packet_feed import PacketFeed
 from reelprior.io.probe import MediaInfo
+from reelprior.io.rehearsal import rehearse
 from reelprior.io.samples import Kept
 from reelprior.io.scan import FrameIndex
 from reelprior.io.streams import TimeSpan
@@ -208,7 +208,7 @@ class _OpenFile:
         self._mux(self._streams.video.encode(picture))
 
     def _duration(self, at: int) -> int:
-        """Of a frame; where nobody says, MP4 gets the distance to the next: a last frame without one is skipped there."""
+        """Of a frame. Where nobody says, MP4 gets the distance to the next: readers skip a last frame without one."""
         stated = self._index.durations[at]
         if stated or not self._is_mp4:
             return stated

@@ -5,15 +5,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from reelprior.io.coding import Coding, image_format, numbered, target_kind, video_encoding
+from reelprior.io.coding import Coding, numbered, target_kind, video_encoding
 from reelprior.io.errors import OutputError
 from reelprior.io.files import unwritable
 from reelprior.io.frame import Frame
+from reelprior.io.image_coding import image_format
 from reelprior.io.image_writer import ImageWriter, check_replaceable
 from reelprior.io.images import image_numbers
 from reelprior.io.losses import losses_of_pictures, losses_of_video
-from reelprior.io.muxing import rehearse
 from reelprior.io.probe import MediaInfo
+from reelprior.io.rehearsal import rehearse
 from reelprior.io.samples import Kept
 from reelprior.io.scan import FrameIndex
 from reelprior.io.video_writer import VideoWriter

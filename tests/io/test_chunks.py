@@ -3,11 +3,13 @@
 import itertools
 import tracemalloc
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from raw_frames import planes, random_frame
 
 from reelprior.io.chunks import ffv1_options, read_frames, write_frames
 from reelprior.io.errors import InputError, OutputError
@@ -130,3 +132,19 @@ def test_frames_are_clipped_unless_told_otherwise(tmp_path):
     write_frames(tmp_path / "a.mkv", [frame])
     (back,) = read_frames(tmp_path / "a.mkv")
     np.testing.assert_allclose(back, frame.clip(0, 1), atol=0.5 / 65535 + 1e-7, rtol=0)  # half a step
+
+
+@pytest.mark.parametrize(("pix_fmt", "size"), [("yuv410p", (178, 293)), ("yuv411p", (48, 61))])
+def test_slices_are_chosen_so_that_no_chroma_is_missed(tmp_path, pix_fmt, size):
+    height, width = size
+    frame = random_frame(pix_fmt, size, seed=0)
+    frame.pts = 0
+    with av.open(str(tmp_path / "a.mkv"), "w") as output:
+        stream = output.add_stream("ffv1", rate=25, options=dict(ffv1_options(width, height, pix_fmt)))
+        stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        (back,) = container.decode(video=0)
+        for one, other in zip(planes(frame), planes(back), strict=True):
+            np.testing.assert_array_equal(other, one)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from reelprior.io.coding import Coding, choose_pix_fmt, codec_names, image_format, target_kind, video_encoding
+from reelprior.io.coding import Coding, choose_pix_fmt, codec_names, target_kind, video_encoding
 from reelprior.io.errors import OutputError
+from reelprior.io.image_coding import image_format
 
 
 def encoding(path, *, source="yuv420p", size=(64, 48), **coding):

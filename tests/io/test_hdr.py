@@ -9,7 +9,7 @@ from rewriting import rewrite
 
 from reelprior.io.coding import Coding
 from reelprior.io.errors import OutputError
-from reelprior.io.hdr import HdrMetadata
+from reelprior.io.hdr import HdrMetadata, hdr_of
 from reelprior.io.matroska import padded_name, set_hdr
 from reelprior.io.probe import probe
 
@@ -110,3 +110,12 @@ def test_both_headers_find_room_in_a_named_track(tmp_path, film):
     with av.open(str(path)) as container:
         assert container.streams.video[0].metadata["title"] == "Reel 3"
     assert_same(probe(path).video.hdr, HDR10)
+
+
+def test_frames_with_side_data_that_nobody_knows_have_none():
+    class Unknown:
+        @property
+        def side_data(self):
+            raise ValueError("29 is not a valid Type")
+
+    assert hdr_of(Unknown()) is None
