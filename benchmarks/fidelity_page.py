@@ -46,7 +46,9 @@ def main() -> int:
         sections,
         machine=describe_machine(),
         versions=versions(),
-        command=shlex.join(["python", "benchmarks/fidelity_page.py", *sys.argv[1:]]),
+        command=shlex.join(
+            ["python", "benchmarks/fidelity_page.py", *(f"--only={part}" for part in options.only or ())]
+        ),
         judged=True,
     )
     print(text)
