@@ -93,9 +93,7 @@ def _facts(noise: NoiseModel) -> dict[str, Any]:
     }
 
 
-def _look(
-    path: str, index: FrameIndex, frames: range, reading: Reading = AS_TAGGED
-) -> NDArray[np.float32]:
+def _look(path: str, index: FrameIndex, frames: range, reading: Reading = AS_TAGGED) -> NDArray[np.float32]:
     """(T, 3, H, W) of a few frames."""
     count = min(_FRAMES_TO_LOOK_AT, len(frames))
     chosen = [frames[(2 * i + 1) * len(frames) // (2 * count)] for i in range(count)]

@@ -104,7 +104,11 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     path = directory.result_path(task)
     save_arrays(
         path,
-        {_of_tile(tile, name): value for tile, found in zip(order.tiles, fitted, strict=False) for name, value in found.items()},
+        {
+            _of_tile(tile, name): value
+            for tile, found in zip(order.tiles, fitted, strict=False)
+            for name, value in found.items()
+        },
     )
     return sha256(path)
 
@@ -187,7 +191,9 @@ def _compute(order: Order, device: str) -> ComputeSettings:
     return order.job.settings.compute.model_copy(update={"device": device})
 
 
-def _read_clip(order: Order, index: FrameIndex, frames: range, tile: Tile) -> tuple[Clip, NDArray[np.float32]]:
+def _read_clip(
+    order: Order, index: FrameIndex, frames: range, tile: Tile
+) -> tuple[Clip, NDArray[np.float32]]:
     """A tile of the frames of a range, with what is missing in them and how noisy they are; the same, not clipped."""
     crop = tile.read.slices
     pixels = np.empty((len(frames), 3, tile.read.height, tile.read.width), np.float32)
