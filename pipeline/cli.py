@@ -81,6 +81,12 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         list[str] | None, typer.Option("--encoder-option", help="key=value for the encoder.")
     ] = None,
     pix_fmt: Annotated[str | None, typer.Option(help="Pixel format of the output.")] = None,
+    drop_incompatible: Annotated[
+        bool, typer.Option("--drop-incompatible", help="Go on without what the output cannot hold.")
+    ] = False,
+    allow_gaps: Annotated[
+        bool, typer.Option("--allow-gaps", help="Numbers may be missing in a series of pictures.")
+    ] = False,
     job_dir: Annotated[str | None, typer.Option(help="Where chunks live, and stay after success.")] = None,
     resume: Annotated[bool, typer.Option(help="Take over what an earlier run has finished.")] = True,
     report: Annotated[str | None, typer.Option(metavar="PATH.html", help="Write the quality report.")] = None,
@@ -103,6 +109,7 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     # A mask alone asks for the mask to be filled and for nothing else to be touched.
     fitting = "inpaint" if mask is not None and denoise is None else "denoise"
     options = {"denoise": denoise, "seed": seed, "compute.device": device}
+    options |= {"source.allow_gaps": True if allow_gaps else None}
     settings = load_settings(
         preset or fitting,
         quality=quality,
@@ -115,7 +122,12 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         settings=settings,
         mask=mask,
         frames=parse_frames(frames) if frames else (None, None),
-        coding=Coding(codec=codec, pix_fmt=pix_fmt, options=_parse_pairs(encoder_options or ())),
+        coding=Coding(
+            codec=codec,
+            pix_fmt=pix_fmt,
+            options=_parse_pairs(encoder_options or ()),
+            drop_incompatible=drop_incompatible,
+        ),
         workers=workers,
         scheduler=scheduler,
         job_dir=job_dir,

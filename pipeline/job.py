@@ -169,7 +169,7 @@ def content_hash(path: str) -> str:
     """
     if Path(path).is_file():
         return sha256(path)
-    return _combined(f"{picture.name} {sha256(picture)}" for picture in list_images(path))
+    return _combined(f"{picture.name} {sha256(picture)}" for picture in list_images(path, allow_gaps=True))
 
 
 def _combined(lines: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelprior.io.reader import open_reader
+from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.scan import FrameIndex
 from reelprior.models.noise import NoiseModel
 from reelprior.models.noise_estimate import NoiseEstimate, detect_clipping, estimate_noise
@@ -47,17 +48,18 @@ def noise_of(
         If the frames cannot be read.
     """
     given = settings.denoise
+    reading = settings.source.reading
     if settings.noise_profile is not None:
         profile = load_profile(settings.noise_profile)
         noise = profile.at()
         if not profile.states_clipping:
-            noise = detect_clipping(noise, _look(path, index, frames))
+            noise = detect_clipping(noise, _look(path, index, frames, reading))
     elif isinstance(given, str):
         # Where only the mask is restored the noise stays, but the engine must know it in order not to fit it.
-        estimate = measure(path, index, frames)
+        estimate = estimate_noise(_look(path, index, frames, reading))
         return estimate.noise, noise_facts(estimate)
     else:
-        noise = detect_clipping(NoiseModel.from_sigma_8bit(given), _look(path, index, frames))
+        noise = detect_clipping(NoiseModel.from_sigma_8bit(given), _look(path, index, frames, reading))
     return noise, {**_facts(noise), "measured": False}
 
 
@@ -91,9 +93,9 @@ def _facts(noise: NoiseModel) -> dict[str, Any]:
     }
 
 
-def _look(path: str, index: FrameIndex, frames: range) -> NDArray[np.float32]:
+def _look(path: str, index: FrameIndex, frames: range, reading: Reading = AS_TAGGED) -> NDArray[np.float32]:
     """(T, 3, H, W) of a few frames."""
     count = min(_FRAMES_TO_LOOK_AT, len(frames))
     chosen = [frames[(2 * i + 1) * len(frames) // (2 * count)] for i in range(count)]
-    with open_reader(path, index) as reader:
+    with open_reader(path, index, reading=reading) as reader:
         return np.stack([frame.pixels for t in chosen for frame in reader.read(t, t + 1)])

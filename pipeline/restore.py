@@ -1,5 +1,6 @@
 """Restore one clip: the whole way from a source to its restored output, top to bottom."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from reelprior.io.masks import open_masks
 from reelprior.io.probe import MediaInfo, probe
-from reelprior.io.reader import open_reader
+from reelprior.io.reader import Reader, open_reader
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.io.writer import check_output
 from reelprior.pipeline.assembly import assemble
@@ -29,6 +30,8 @@ from reelprior.pipeline.schedule import run_tasks
 from reelprior.pipeline.tiling import resolve_tile_size
 
 __all__ = ["run"]
+
+_log = logging.getLogger(__name__)
 
 
 def run(job: Job, *, display: Display | None = None) -> Result:
@@ -58,12 +61,15 @@ def run(job: Job, *, display: Display | None = None) -> Result:
     started = time.monotonic()
 
     # What is in the source, and can the job be done at all?
-    source = probe(job.input)
+    reading = job.settings.source.reading
+    source = probe(job.input, reading=reading)
     _check_request(job, source)
     display.phase("reading")
-    index = scan(job.input)
+    index = scan(job.input, reading=reading)
     frames = job.frame_range(len(index.pts))
-    _check_output(job, source, frames)
+    dropped = _check_output(job, source, frames)
+    for loss in dropped:
+        _log.warning("%s: dropped: %s", job.output, loss)
     _check_companions(job, source, index, frames)
 
     job = job.model_copy(update={"settings": resolve_tile_size(job.settings)})
@@ -105,6 +111,7 @@ def run(job: Job, *, display: Display | None = None) -> Result:
         chunks_reused=reused,
         streams=tuple(f"{stream.kind} ({stream.codec})" for stream in source.streams),
         colour=colour_facts(source),
+        dropped=dropped,
         report=job.report,
     )
     if job.reference or job.report:
@@ -151,8 +158,8 @@ def _check_request(job: Job, source: MediaInfo) -> None:
         raise UsageError(f"--report {job.report}: its folder does not exist")
 
 
-def _check_output(job: Job, source: MediaInfo, frames: range | None) -> None:
-    check_output(job.output, source=source, coding=job.coding, overwrite=job.overwrite, frames=frames)
+def _check_output(job: Job, source: MediaInfo, frames: range | None) -> tuple[str, ...]:
+    return check_output(job.output, source=source, coding=job.coding, overwrite=job.overwrite, frames=frames)
 
 
 def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: range) -> None:
@@ -160,8 +167,12 @@ def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: ra
     if job.mask is not None:
         open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
     if job.reference is not None:
-        with open_reader(job.reference) as reference, open_reader(job.input, index) as reader:
+        with open_reader(job.reference) as reference, _open_source(job, index) as reader:
             check_reference(reference, reader, frames)
+
+
+def _open_source(job: Job, index: FrameIndex | None = None) -> Reader:
+    return open_reader(job.input, index, reading=job.settings.source.reading)
 
 
 def colour_facts(source: MediaInfo) -> str:
@@ -173,7 +184,7 @@ def colour_facts(source: MediaInfo) -> str:
 
 def _compare(job: Job, frames: range) -> Comparison:
     with ExitStack() as stack:
-        before = stack.enter_context(open_reader(job.input))
+        before = stack.enter_context(_open_source(job))
         after = stack.enter_context(open_reader(job.output))
         reference = stack.enter_context(open_reader(job.reference)) if job.reference else None
         return compare(before, after, reference, frames)

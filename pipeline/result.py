@@ -35,6 +35,8 @@ class Result:
         Kind and codec of every stream that was copied.
     colour
         How the source's colours were read, and what of that is assumed.
+    dropped
+        What the output cannot hold and was left out, in words.
     report
         Path of the report, if one was written.
     scores
@@ -52,6 +54,7 @@ class Result:
     chunks_reused: int
     streams: tuple[str, ...]
     colour: str
+    dropped: tuple[str, ...] = ()
     report: str | None = None
     scores: Mapping[str, float | None] = field(default_factory=dict)
 
@@ -74,6 +77,7 @@ class Result:
             "device": settings["compute"]["device"],
             "colour": self.colour,
             "streams": list(self.streams),
+            "dropped": list(self.dropped),
             "scenes": self.scenes,
             "chunks": self.chunks,
             "chunks_reused": self.chunks_reused,

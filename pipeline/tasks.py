@@ -30,6 +30,7 @@ from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
 from reelprior.pipeline.errors import Interrupted, PipelineError
 from reelprior.pipeline.jobdir import JobDirectory, Order
+from reelprior.pipeline.mixing import mixed
 from reelprior.pipeline.tiling import blend_parts
 
 __all__ = ["fit_key_frame", "restore_chunk"]
@@ -88,9 +89,10 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     watch = _watch(directory, task)
     # Every tile has parameters of its own; each but the first starts from its neighbour's.
     fitted: list[dict[str, NDArray[np.float32]]] = []
-    for tile in order.tiles:
+    for tile in order.tiles if order.job.settings.strength > 0 else ():
+        clip, _ = _read_clip(order, index, scene.read, tile)
         parameters = temporal.fit_key_frame(
-            _read_clip(order, index, scene.read, tile),
+            clip,
             scene.key - scene.read.start,
             start=None if tile.start_from is None else fitted[tile.start_from],
             engine=order.job.settings,
@@ -102,7 +104,11 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     path = directory.result_path(task)
     save_arrays(
         path,
-        {_of_tile(tile, name): value for tile in order.tiles for name, value in fitted[tile.index].items()},
+        {
+            _of_tile(tile, name): value
+            for tile, found in zip(order.tiles, fitted, strict=False)
+            for name, value in found.items()
+        },
     )
     return sha256(path)
 
@@ -122,8 +128,13 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
     fitted = load_arrays(directory.result_path(Task("key", chunk.scene))) if has_key else {}
     watch = _watch(directory, task)
 
+    at = slice(wanted.start, wanted.stop)
+    settings = order.job.settings
+
     def restored(tile: Tile) -> NDArray[np.float32]:
-        clip = _read_clip(order, index, chunk.read, tile)
+        clip, source = _read_clip(order, index, chunk.read, tile)
+        if settings.strength == 0:
+            return source[at]
         result = temporal.restore_clip(
             clip,
             wanted,
@@ -133,18 +144,35 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             seed=order.job.settings.seed,
             on_step=_share_of(watch, tile, frames=len(wanted), tiles=len(order.tiles)),
         )
-        return _keep_known_pixels(result, clip, wanted) if order.job.restores_only_the_mask else result
+        return mixed(
+            result,
+            source[at],
+            None if clip.missing is None else clip.missing[at],
+            sigma=order.noise.sigma,
+            strength=settings.strength,
+            only_missing=order.job.restores_only_the_mask,
+        )
 
     path = directory.result_path(task)
     if len(order.tiles) == 1:
-        write_frames(path, restored(order.tiles[0]))
+        frames = restored(order.tiles[0])
+        write_frames(path, frames, clip=_is_within(frames))
         return sha256(path)
     with TemporaryDirectory(prefix=f".{task.name}-", dir=path.parent) as folder:
         parts = [Path(folder) / f"{tile.index}.mkv" for tile in order.tiles]
+        clip = True
         for tile, part in zip(order.tiles, parts, strict=True):
-            write_frames(part, restored(tile))
-        write_frames(path, blend_parts(order.tiles, parts))
+            frames = restored(tile)
+            is_within = _is_within(frames)
+            write_frames(part, frames, clip=is_within)
+            clip = clip and is_within
+        write_frames(path, blend_parts(order.tiles, parts), clip=clip)
     return sha256(path)
+
+
+def _is_within(frames: NDArray[np.float32]) -> bool:
+    """Whether all values are in [0, 1], which makes smaller chunk files."""
+    return bool(frames.min() >= 0 and frames.max() <= 1)
 
 
 def _open(job_dir: str, threads: int) -> tuple[JobDirectory, Order, FrameIndex]:
@@ -163,26 +191,22 @@ def _compute(order: Order, device: str) -> ComputeSettings:
     return order.job.settings.compute.model_copy(update={"device": device})
 
 
-def _read_clip(order: Order, index: FrameIndex, frames: range, tile: Tile) -> Clip:
-    """A tile of the frames of a range, with what is missing in them and how noisy they are."""
+def _read_clip(
+    order: Order, index: FrameIndex, frames: range, tile: Tile
+) -> tuple[Clip, NDArray[np.float32]]:
+    """A tile of the frames of a range, with what is missing in them and how noisy they are; the same, not clipped."""
     crop = tile.read.slices
     pixels = np.empty((len(frames), 3, tile.read.height, tile.read.width), np.float32)
-    with open_reader(order.job.input, index) as reader:
+    reading = order.job.settings.source.reading
+    with open_reader(order.job.input, index, reading=reading, clip=False) as reader:
         for frame in reader.read(frames.start, frames.stop):
             pixels[frame.index - frames.start] = frame.pixels[..., *crop]
     missing = None
     if order.job.mask is not None:
         masks = open_masks(order.job.mask, size=(order.height, order.width), frames=len(index.pts))
         missing = np.ascontiguousarray(masks.read(frames.start, frames.stop)[..., *crop])
-    return Clip(frames=pixels, missing=missing, noise=order.noise)
-
-
-def _keep_known_pixels(restored: NDArray[np.float32], clip: Clip, wanted: range) -> NDArray[np.float32]:
-    """The restored pixels where the mask says missing, the source's own elsewhere. All (t, 3, H, W)."""
-    at = slice(wanted.start, wanted.stop)
-    if clip.missing is None:
-        return clip.frames[at]
-    return np.where(clip.missing[at, None], restored, clip.frames[at])  # (t, 1, H, W) against (t, 3, H, W)
+    within = pixels if _is_within(pixels) else np.clip(pixels, 0, 1)
+    return Clip(frames=within, missing=missing, noise=order.noise), pixels
 
 
 def _watch(directory: JobDirectory, task: Task) -> Callable[[Step], None]:
