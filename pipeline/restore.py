@@ -82,12 +82,10 @@ def _join(work: "Restoration") -> AbstractContextManager[Pool]:
         scheduler=job.scheduler,
         compute=job.settings.compute,
         # A pattern has no file of its name: its folder stands for it.
-        sources=[path if path.exists() else path.parent for path in map(_absolute, work.inputs())],
+        sources=[
+            path if path.exists() else path.parent for path in map(Path.absolute, map(Path, work.inputs()))
+        ],
     )
-
-
-def _absolute(path: str) -> Path:
-    return Path(path).absolute()
 
 
 class _Narrator(Listener):
