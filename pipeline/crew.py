@@ -41,7 +41,7 @@ class Crew:
     @property
     def slots(self) -> int:
         """Tasks that the workers known to be fit run at once."""
-        return sum(self._slots.get(worker, 0) for worker in self._known)
+        return int(sum(self._slots.get(worker, 0) for worker in self._known))
 
     @property
     def threads(self) -> int:

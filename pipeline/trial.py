@@ -25,7 +25,7 @@ from reelprior.pipeline.plan import Plan, make_plan
 from reelprior.pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from reelprior.models.temporal import OnStep, Step
+    from reelprior.models.temporal import Step
 
 __all__ = ["Trial", "header_plan", "try_out"]
 
@@ -91,7 +91,7 @@ def try_out(job_json: str, device: str) -> Trial:
     compute = settings.compute.model_copy(update={"device": device})
     middle = len(frames) // 2
 
-    def fit_key(engine: Settings, on_step: "OnStep") -> "dict[str, NDArray[np.float32]]":
+    def fit_key(engine: Settings, on_step: "Callable[[Step], None]") -> "dict[str, NDArray[np.float32]]":
         return fit_key_frame(
             clip, middle, engine=engine, compute=compute, seed=settings.seed, on_step=on_step
         )
@@ -126,7 +126,7 @@ def try_out(job_json: str, device: str) -> Trial:
     )
 
 
-def _timed(run: "Callable[[OnStep], _Result]") -> tuple[_Result | None, float]:
+def _timed(run: "Callable[[Callable[[Step], None]], _Result]") -> tuple[_Result | None, float]:
     """The result of a part of the engine, None where it would take longer than a trial; its seconds per frame."""
     started = time.monotonic()
     seconds_per_frame = 0.0
