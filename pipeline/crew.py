@@ -52,7 +52,8 @@ class Crew:
         on_host = Counter[str]()
         for worker, answer in self._known.items():
             on_host[answer["host"]] += self._slots.get(worker, 1)
-        return min(max(1, answer["cores"] // on_host[answer["host"]]) for answer in self._known.values())
+        shares = [int(answer["cores"]) // on_host[answer["host"]] for answer in self._known.values()]
+        return max(1, min(shares))
 
     def census(self) -> int:
         """Count the slots again, and bar newcomers that cannot do the job; who is barred is logged."""
