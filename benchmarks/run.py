@@ -34,6 +34,7 @@ BENCHMARKS = {
     "fidelity": "fidelity",
     "noise": "noise",
     "film": "film",
+    "batch": "batch",
     "ablation": "ablation",
     "still": "still",
 }

@@ -1,4 +1,4 @@
-"""The command line: ``restore``, ``demo``, ``probe``, ``presets`` and ``doctor``.
+"""The command line: ``restore``, ``demo``, ``probe``, ``presets`` and ``doctor``; ``batch_commands`` has the others.
 
 Options become a `Job` here, results become text or JSON here; everything between is elsewhere. What a command
 needs is imported inside it, so that ``--help`` does not wait for torch, and torch does not look for GPUs in a
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reelprior.pipeline.batch_commands import add_batch_commands, parse_pairs
 from reelprior.pipeline.errors import UsageError
+from reelprior.pipeline.options import JsonOption, LogLevelOption, OverwriteOption, QuietOption
 from reelprior.pipeline.quality import Quality
-from reelprior.pipeline.terminal import LogLevel, interruptible, make_display, report_error, set_up_logging
+from reelprior.pipeline.terminal import interruptible, make_display, report_error, set_up_logging
 
 if TYPE_CHECKING:
     from reelprior.pipeline.result import Result
@@ -32,10 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary; errors only.")]
-LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="What is logged on stderr.")]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace an existing output.")]
+add_batch_commands(app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -125,7 +124,7 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         coding=Coding(
             codec=codec,
             pix_fmt=pix_fmt,
-            options=_parse_pairs(encoder_options or ()),
+            options=parse_pairs(encoder_options or ()),
             drop_incompatible=drop_incompatible,
         ),
         workers=workers,
@@ -214,16 +213,6 @@ def doctor(as_json: JsonOption = False) -> None:
     _print_facts(facts, as_json=as_json)
     if not facts["ok"]:
         raise typer.Exit(4)
-
-
-def _parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
-    parsed: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--encoder-option {pair}: write key=value, for example --encoder-option crf=16")
-        parsed[key] = value
-    return parsed
 
 
 def _summary(result: "Result") -> str:

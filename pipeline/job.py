@@ -39,7 +39,7 @@ class Job(BaseModel):
     workers
         Processes of a local cluster; None works within this process.
     scheduler
-        Address of an existing Dask cluster instead.
+        Address of an existing Dask cluster instead, or the path of its scheduler file (``.json``).
     job_dir
         Where chunks and manifest live; None puts them beside the output and removes them after success.
     resume
@@ -96,7 +96,9 @@ class Job(BaseModel):
 
     def absolute(self) -> "Job":
         """The same job with absolute paths, for workers that run in another folder."""
-        names = ("input", "output", "mask", "job_dir", "report", "reference")
+        names = ["input", "output", "mask", "job_dir", "report", "reference"]
+        if self.scheduler is not None and self.scheduler.endswith(".json"):
+            names.append("scheduler")  # a scheduler file
         paths = {
             name: str(Path(path).absolute()) for name in names if (path := getattr(self, name)) is not None
         }

@@ -39,6 +39,10 @@ class Result:
         What the output cannot hold and was left out, in words.
     report
         Path of the report, if one was written.
+    peak_memory_bytes
+        The most memory that a worker's process has had at the end of one of the tasks; None if none was left to do.
+    peak_disk_bytes
+        What the job directory took when all chunks were there.
     scores
         PSNR, SSIM and frame-to-frame error before and after; empty without a reference.
     """
@@ -56,6 +60,8 @@ class Result:
     colour: str
     dropped: tuple[str, ...] = ()
     report: str | None = None
+    peak_memory_bytes: int | None = None
+    peak_disk_bytes: int | None = None
     scores: Mapping[str, float | None] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -82,6 +88,8 @@ class Result:
             "chunks": self.chunks,
             "chunks_reused": self.chunks_reused,
             "report": self.report,
+            "peak_memory_bytes": self.peak_memory_bytes,
+            "peak_disk_bytes": self.peak_disk_bytes,
             "fingerprint": self.fingerprint,
             "settings": settings,
             "versions": versions(),

@@ -6,6 +6,7 @@ and renames one whole file into place. Running it again gives the same file.
 
 import functools
 import logging
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,10 +29,11 @@ from reelprior.models.settings import ComputeSettings
 from reelprior.models.temporal import Clip, Step
 from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
-from reelprior.pipeline.errors import Interrupted, PipelineError
+from reelprior.pipeline.errors import Interrupted, PipelineError, UnfitWorker
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.mixing import mixed
 from reelprior.pipeline.tiling import blend_parts
+from reelprior.pipeline.versions import versions
 
 __all__ = ["fit_key_frame", "restore_chunk"]
 
@@ -182,8 +184,16 @@ def _open(job_dir: str, threads: int) -> tuple[JobDirectory, Order, FrameIndex]:
         torch.set_num_threads(threads)
         cv2.setNumThreads(threads)
     directory = JobDirectory(job_dir)
+    if not directory.path.exists():
+        raise UnfitWorker(f"the worker on {socket.gethostname()} does not see {job_dir}")
     _stop_if_told(directory)  # a task that was still waiting when the job was cancelled
-    return directory, *directory.load_order()
+    order, index = directory.load_order()
+    if order.version != versions()["reelprior"]:
+        raise UnfitWorker(
+            f"the worker on {socket.gethostname()} has reelprior {versions()['reelprior']}, "
+            f"the job was begun with {order.version}"
+        )
+    return directory, order, index
 
 
 def _compute(order: Order, device: str) -> ComputeSettings:

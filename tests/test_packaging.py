@@ -61,6 +61,7 @@ def test_a_wheel_holds_the_presets_the_page_template_and_the_type_markers(tmp_pa
     assert presets
     assert names >= presets
     assert "reelprior/pipeline/report.html.jinja" in names
+    assert "reelprior/configs/examples/batch.toml" in names
     assert names >= {f"reelprior/{room}/py.typed" for room in ("io", "models", "pipeline", "configs")}
     # Nothing of the repository beside the four rooms.
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"reelprior"}
