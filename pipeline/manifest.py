@@ -7,6 +7,7 @@ running tasks. It knows files and hashes, not what is in them.
 import json
 import logging
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, cast
 
 from reelprior.io.errors import InputError
@@ -65,6 +66,11 @@ class Manifest:
     def done(self) -> frozenset[Task]:
         """Tasks whose results are whole."""
         return frozenset(self._hashes)
+
+    @property
+    def hashes(self) -> Mapping[Task, str]:
+        """SHA-256 of the file of each of them."""
+        return MappingProxyType(self._hashes)
 
     def record(self, task: Task, file_hash: str) -> None:
         """Note that a task's result is whole."""

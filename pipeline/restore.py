@@ -6,16 +6,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from reelprior.io.masks import open_masks
+from reelprior.io.masks import Masks, open_masks
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.io.writer import check_output
 from reelprior.pipeline.assembly import assemble
 from reelprior.pipeline.backlog import Backlog, Task
+from reelprior.pipeline.baseline import cheap_filter
 from reelprior.pipeline.cluster import open_pool
 from reelprior.pipeline.comparison import Comparison, check_reference, compare
 from reelprior.pipeline.devices import check_device
+from reelprior.pipeline.effort import TaskRecord, frame_efforts, load_record, task_seconds
 from reelprior.pipeline.errors import Interrupted, UsageError
 from reelprior.pipeline.job import Job, content_hash, fingerprint
 from reelprior.pipeline.jobdir import JobDirectory, Order
@@ -23,6 +25,7 @@ from reelprior.pipeline.manifest import Manifest
 from reelprior.pipeline.noise import noise_of
 from reelprior.pipeline.plan import Plan
 from reelprior.pipeline.progress import Display, frames_done
+from reelprior.pipeline.provenance import Companions, check_companions
 from reelprior.pipeline.report import write_report
 from reelprior.pipeline.result import Result
 from reelprior.pipeline.schedule import run_tasks
@@ -64,7 +67,7 @@ def run(job: Job, *, display: Display | None = None) -> Result:
     index = scan(job.input)
     frames = job.frame_range(len(index.pts))
     _check_output(job, source, frames)
-    _check_companions(job, source, index, frames)
+    masks = _check_companions(job, source, index, frames)
 
     job = job.model_copy(update={"settings": resolve_tile_size(job.settings)})
 
@@ -72,13 +75,15 @@ def run(job: Job, *, display: Display | None = None) -> Result:
     noise, noise_facts = noise_of(job.input, index, frames, job.settings)
     mask_hash = content_hash(job.mask) if job.mask else None
     profile_hash = content_hash(job.settings.noise_profile) if job.settings.noise_profile else None
+    source_hash = content_hash(job.input)
     identity = fingerprint(
         job,
         frames=frames,
-        source_hash=content_hash(job.input),
+        source_hash=source_hash,
         mask_hash=mask_hash,
         profile_hash=profile_hash,
     )
+    companions = Companions(job, fingerprint=identity, source_sha256=source_hash)
     order = Order(identity, job.absolute(), frames, source.video.height, source.video.width, noise)
     plan = order.plan(index)
 
@@ -92,7 +97,8 @@ def run(job: Job, *, display: Display | None = None) -> Result:
         display.phase("writing", frames=len(frames))
         assemble(plan, directory, job=job, source=source, index=index, on_frame=display.update)
 
-    # What came out of it.
+    # What came out of it, and what it took.
+    records = _records(directory, manifest)
     result = Result(
         job=job,
         fingerprint=identity,
@@ -105,14 +111,21 @@ def run(job: Job, *, display: Display | None = None) -> Result:
         chunks_reused=reused,
         streams=tuple(f"{stream.kind} ({stream.codec})" for stream in source.streams),
         colour=colour_facts(source),
+        worker_seconds=task_seconds(records.values()),
         report=job.report,
     )
     if job.reference or job.report:
         display.phase("measuring")
-        comparison = _compare(job, frames)
+        comparison = _compare(job, order, plan, masks)
         result = replace(result, scores=comparison.scores())
         if job.report:
-            write_report(job.report, result=result.to_json(), comparison=comparison)
+            write_report(
+                job.report,
+                result=result.to_json(),
+                comparison=comparison,
+                efforts=frame_efforts(plan, records),
+            )
+    companions.make(frames, result.to_json())
     if job.job_dir is None:
         directory.remove()
     return result
@@ -147,6 +160,7 @@ def _check_request(job: Job, source: MediaInfo) -> None:
     if job.scheduler is None:
         check_device(job.settings.compute.device)
     _check_output(job, source, range(start or 0, stop) if stop else range(1) if header_says_one else None)
+    check_companions(job)
     if job.report and not Path(job.report).absolute().parent.is_dir():
         raise UsageError(f"--report {job.report}: its folder does not exist")
 
@@ -155,13 +169,15 @@ def _check_output(job: Job, source: MediaInfo, frames: range | None) -> None:
     check_output(job.output, source=source, coding=job.coding, overwrite=job.overwrite, frames=frames)
 
 
-def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: range) -> None:
-    """Whether mask and reference fit the source."""
+def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: range) -> Masks | None:
+    """Whether mask and reference fit the source; the masks."""
+    masks = None
     if job.mask is not None:
-        open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
+        masks = open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
     if job.reference is not None:
         with open_reader(job.reference) as reference, open_reader(job.input, index) as reader:
             check_reference(reference, reader, frames)
+    return masks
 
 
 def colour_facts(source: MediaInfo) -> str:
@@ -171,12 +187,29 @@ def colour_facts(source: MediaInfo) -> str:
     return f"{matrix}, {colour.range} (assumed)" if colour.range_is_assumed else f"{matrix}, {colour.range}"
 
 
-def _compare(job: Job, frames: range) -> Comparison:
+def _compare(job: Job, order: Order, plan: Plan, masks: Masks | None) -> Comparison:
     with ExitStack() as stack:
         before = stack.enter_context(open_reader(job.input))
         after = stack.enter_context(open_reader(job.output))
         reference = stack.enter_context(open_reader(job.reference)) if job.reference else None
-        return compare(before, after, reference, frames)
+        return compare(
+            before,
+            after,
+            reference,
+            plan.frames,
+            baseline=cheap_filter(job, order.noise),
+            masks=masks,
+            cuts={scene.frames.start for scene in plan.scenes},
+        )
+
+
+def _records(directory: JobDirectory, manifest: Manifest) -> dict[Task, TaskRecord]:
+    """What the finished tasks took, those of earlier runs too; some may be lost, which harms nothing."""
+    known = {
+        task: load_record(directory, task, result_sha256=file_hash)
+        for task, file_hash in manifest.hashes.items()
+    }
+    return {task: record for task, record in known.items() if record is not None}
 
 
 @contextmanager

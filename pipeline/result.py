@@ -35,10 +35,12 @@ class Result:
         Kind and codec of every stream that was copied.
     colour
         How the source's colours were read, and what of that is assumed.
+    worker_seconds
+        Of all tasks together, those of earlier runs too.
     report
         Path of the report, if one was written.
     scores
-        PSNR, SSIM and frame-to-frame error before and after; empty without a reference.
+        PSNR, SSIM and frame-to-frame error before, after and of the cheap filter; empty without a reference.
     """
 
     job: Job
@@ -52,6 +54,7 @@ class Result:
     chunks_reused: int
     streams: tuple[str, ...]
     colour: str
+    worker_seconds: float
     report: str | None = None
     scores: Mapping[str, float | None] = field(default_factory=dict)
 
@@ -65,6 +68,7 @@ class Result:
             "first_frame": self.first_frame,
             "seconds": round(self.seconds, 3),
             "seconds_per_frame": round(self.seconds / self.frames, 4),
+            "worker_seconds": round(self.worker_seconds, 3),
             **{
                 name: value if value is None or math.isfinite(value) else None
                 for name, value in self.scores.items()
@@ -78,6 +82,7 @@ class Result:
             "chunks": self.chunks,
             "chunks_reused": self.chunks_reused,
             "report": self.report,
+            "access": list(self.job.access),
             "fingerprint": self.fingerprint,
             "settings": settings,
             "versions": versions(),
