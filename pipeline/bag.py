@@ -114,6 +114,11 @@ def verify_bag(path: str | Path) -> int:
     try:
         with _without_its_log():
             bag = bagit.Bag(str(path))
+            # The library itself would only say that the number of files differs.
+            missing, added = bag.compare_manifests_with_fs()
+            strays = [f"{name} is missing" for name in missing] + [f"{name} was added" for name in added]
+            if strays:
+                raise RestorationError(f"{path}: the bag is not whole: {'; '.join(sorted(strays))}")
             bag.validate()
     except bagit.BagValidationError as error:
         faults = "; ".join(str(detail) for detail in error.details) or str(error)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-__all__ = ["DESKTOP", "PHONE", "browser_page", "needs_chromium", "violations"]
+__all__ = ["DESKTOP", "PHONE", "browser_page", "needs_chromium", "open_browser", "violations"]
 
 PHONE, DESKTOP = (390, 844), (1280, 900)
 
@@ -16,28 +16,34 @@ needs_chromium = pytest.mark.skipif(
 
 
 @contextmanager
-def browser_page(path, size):
-    """The page in a window of that size, offline; anything it logs or tries to fetch fails the test."""
+def open_browser():
+    """A browser for the tests of one module: while it is open, this thread has a running event loop."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[test]'")
-    complaints = []
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         try:
-            context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True)
-            page = context.new_page()
-            page.on("console", lambda message: complaints.append(message.text))
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on(
-                "request",
-                lambda request: (
-                    None if request.url.startswith(("file:", "data:")) else complaints.append(request.url)
-                ),
-            )
-            page.goto(path.as_uri())
-            yield page
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def browser_page(browser, path, size):
+    """The page in a window of that size, offline; anything it logs or tries to fetch fails the test."""
+    complaints = []
+    with browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True) as context:
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: complaints.append(request.url) if _leaves(request.url) else None)
+        page.goto(path.as_uri())
+        yield page
     assert complaints == []
+
+
+def _leaves(url):
+    """Whether a request goes anywhere but to the page itself and the pictures in it."""
+    return not url.startswith(("file:", "data:"))
 
 
 def violations(page):

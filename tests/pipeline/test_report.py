@@ -199,7 +199,7 @@ def test_without_a_reference_no_quality_is_claimed(tmp_path):
 
 def test_the_page_begins_with_the_statement_and_has_the_cheap_filter_beside_the_result(page):
     assert page.text.index("dB nearer than a cheap filter") < page.text.index("Before and after")
-    cells = re.findall(r'<td data-name="cheap filter">([^<]*)</td>', page.source)
+    cells = re.findall(r'<td role="cell" data-name="cheap filter">([^<]*)</td>', page.source)
     assert cells == ["28.77 dB", "0.8123", "5.25 grey levels", "4.00 grey levels", "5.00 grey levels", "1.40"]
 
 

@@ -1,8 +1,9 @@
 """The report in a real browser, at the width of a phone and of a desktop, by mouse and by keyboard."""
 
+import cv2
 import numpy as np
 import pytest
-from browser import DESKTOP, PHONE, browser_page, needs_chromium, violations
+from browser import DESKTOP, PHONE, browser_page, needs_chromium, open_browser, violations
 
 from reelprior.pipeline.comparison import Blind, Comparison, FrameNumbers, Scores
 from reelprior.pipeline.effort import FrameEffort
@@ -10,6 +11,12 @@ from reelprior.pipeline.report import write_report
 from reelprior.pipeline.showcase import Picture
 
 pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +53,15 @@ def report(tmp_path_factory):
 
 def brightness(page, share):
     """Of the picture at a share of its width, 0 to 1, a quarter from the top."""
-    box = page.locator(".panel:not([hidden]) .stack").bounding_box()
-    clip = {"x": box["x"] + share * box["width"], "y": box["y"] + box["height"] / 4, "width": 2, "height": 2}
-    import cv2
-
-    shot = cv2.imdecode(np.frombuffer(page.screenshot(clip=clip), np.uint8), cv2.IMREAD_COLOR)
-    return float(shot.mean()) / 255
+    shot = page.locator(".panel:not([hidden]) .stack").screenshot()
+    pixels = cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_COLOR)
+    height, width = pixels.shape[:2]
+    return float(pixels[height // 4, int(share * width)].mean()) / 255
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_the_page_fits_and_everything_has_a_name(report, size):
-    with browser_page(report, size) as page:
+def test_the_page_fits_and_everything_has_a_name(browser, report, size):
+    with browser_page(browser, report, size) as page:
         assert violations(page) == []
         plots = page.locator("svg:visible")
         assert plots.count() == 5
@@ -64,11 +69,12 @@ def test_the_page_fits_and_everything_has_a_name(report, size):
         assert {plot.get_attribute("class") for plot in plots.all()} == {expected}
 
 
-def test_dragging_moves_the_border_between_before_and_after(report):
-    with browser_page(report, DESKTOP) as page:
+def test_dragging_moves_the_border_between_before_and_after(browser, report):
+    with browser_page(browser, report, DESKTOP) as page:
         assert brightness(page, 0.25) == pytest.approx(0.1, abs=0.02)
         assert brightness(page, 0.75) == pytest.approx(0.9, abs=0.02)
         stack = page.locator(".panel:not([hidden]) .stack")
+        stack.scroll_into_view_if_needed()
         box = stack.bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 30)
         page.mouse.down()
@@ -80,8 +86,8 @@ def test_dragging_moves_the_border_between_before_and_after(report):
         assert slider.get_attribute("aria-valuetext") == "10 % before"
 
 
-def test_the_arrow_keys_move_the_border(report):
-    with browser_page(report, PHONE) as page:
+def test_the_arrow_keys_move_the_border(browser, report):
+    with browser_page(browser, report, PHONE) as page:
         slider = page.locator(".panel:not([hidden]) input[type=range]")
         slider.focus()
         for _ in range(3):
@@ -92,8 +98,8 @@ def test_the_arrow_keys_move_the_border(report):
         assert brightness(page, 0.75) == pytest.approx(0.1, abs=0.02)
 
 
-def test_the_whole_page_can_be_walked_with_the_tab_key(report):
-    with browser_page(report, DESKTOP) as page:
+def test_the_whole_page_can_be_walked_with_the_tab_key(browser, report):
+    with browser_page(browser, report, DESKTOP) as page:
         reached = []
         for _ in range(6):
             page.keyboard.press("Tab")
@@ -105,8 +111,8 @@ def test_the_whole_page_can_be_walked_with_the_tab_key(report):
         assert outline in {"solid", "none"}
 
 
-def test_another_frame_is_chosen_with_the_keyboard(report):
-    with browser_page(report, DESKTOP) as page:
+def test_another_frame_is_chosen_with_the_keyboard(browser, report):
+    with browser_page(browser, report, DESKTOP) as page:
         page.locator("input[name=frame]").first.focus()
         page.keyboard.press("ArrowDown")
         assert (
@@ -115,9 +121,9 @@ def test_another_frame_is_chosen_with_the_keyboard(report):
         assert page.locator(".panel:not([hidden])").count() == 1
 
 
-def test_the_cheap_filter_can_be_laid_over_the_result(report):
-    with browser_page(report, DESKTOP) as page:
-        page.get_by_label("cheap filter").check()
+def test_the_cheap_filter_can_be_laid_over_the_result(browser, report):
+    with browser_page(browser, report, DESKTOP) as page:
+        page.get_by_role("radio", name="cheap filter").check()
         assert brightness(page, 0.25) == pytest.approx(0.5, abs=0.02)
         slider = page.locator(".panel:not([hidden]) input[type=range]")
         assert slider.get_attribute("aria-valuetext") == "50 % cheap filter"
