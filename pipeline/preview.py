@@ -30,8 +30,8 @@ from reelprior.models.device import Compute
 from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel, detect_clipping, estimate_noise
 from reelprior.models.temporal import Step
+from reelprior.pipeline.costs import Cost, Estimate, assumed_workload, estimate, memory_beside_frames
 from reelprior.pipeline.errors import UsageError
-from reelprior.pipeline.estimate import Cost, Estimate, assumed_workload, estimate, memory_beside_frames
 from reelprior.pipeline.noise import sigma_8bit
 from reelprior.pipeline.settings import Settings
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reelprior.pipeline.estimate import (
+from reelprior.pipeline.costs import (
     Cost,
     Workload,
     assumed_workload,
