@@ -113,10 +113,10 @@ def _level(indices: Sequence[int], expected: float | None) -> list[Line]:
 def _effort_note(efforts: Sequence[FrameEffort]) -> str:
     if not efforts:
         return ""
-    iterations = sum(effort.iterations for effort in efforts) / len(efforts)
+    steps = sum(effort.steps for effort in efforts) / len(efforts)
     return (
-        f"Seconds of a worker between the first and last iteration on a frame, over all passes; {iterations:.0f} "
-        "iterations per frame. The first frame of a chunk starts from the key frame and gets more."
+        f"Seconds of a worker between the first and the last step on a frame, over all passes; {steps:.0f} steps of "
+        "the engine per frame. The first frame of a chunk starts from the key frame and gets more."
     )
 
 

@@ -1,4 +1,4 @@
-"""What each frame cost: iterations, the loss it ended with, seconds. Written beside a chunk, for report and audit.
+"""What each frame cost: steps of the engine, the loss it ended with, seconds. Written beside a chunk, for report and audit.
 
 A record says how a result was come by, never what it is: it is no part of the fingerprint, nothing waits for it, and
 a job whose records are lost only loses the plot. It names the hash of the file it belongs to, so that a record of
@@ -29,10 +29,22 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FrameEffort:
-    """One frame of the source: iterations over all passes, the last loss, and the seconds between its steps."""
+    """One frame of the source.
+
+    Attributes
+    ----------
+    index
+        In the source.
+    steps
+        Of the engine over all passes: an iteration of a fit, or a part of a filter.
+    loss
+        The last that was told.
+    seconds
+        Between the steps, each counted for the frame it ended at.
+    """
 
     index: int
-    iterations: int
+    steps: int
     loss: float
     seconds: float
 
@@ -86,14 +98,14 @@ class EffortRecorder:
         self._frames: dict[int, FrameEffort] = {}
 
     def on_step(self, step: Step) -> None:
-        """Count one iteration; the time since the one before belongs to this one's frame."""
+        """Count one step; the time since the one before belongs to this one's frame."""
         now = self._clock()
-        # What comes before the first iteration (reading, a look at every frame) belongs to the task, not to a frame.
+        # What comes before the first one (reading, a look at every frame) belongs to the task, not to a frame.
         spent = 0.0 if self._last is None else now - self._last
         self._last = now
         index = self._first + step.frame
         past = self._frames.get(index, FrameEffort(index, 0, step.loss, 0.0))
-        self._frames[index] = FrameEffort(index, past.iterations + 1, step.loss, past.seconds + spent)
+        self._frames[index] = FrameEffort(index, past.steps + 1, step.loss, past.seconds + spent)
 
     def record(self, result_sha256: str) -> TaskRecord:
         """What it took until now."""
@@ -127,13 +139,15 @@ def frame_efforts(plan: Plan, records: Mapping[Task, TaskRecord]) -> tuple[Frame
     for chunk in plan.chunks:
         record = records.get(Task("chunk", chunk.id))
         for effort in record.frames if record else ():
+            if effort.index not in chunk.write:  # a neighbour that was only looked at
+                continue
             other = known.get(effort.index)
             if other is None:
                 known[effort.index] = effort
                 continue
             loss = effort.loss if effort.index in chunk.core else other.loss
             known[effort.index] = FrameEffort(
-                effort.index, effort.iterations + other.iterations, loss, effort.seconds + other.seconds
+                effort.index, effort.steps + other.steps, loss, effort.seconds + other.seconds
             )
     return tuple(known[index] for index in sorted(known))
 

@@ -28,7 +28,7 @@ def directory(tmp_path):
     return directory
 
 
-def test_iterations_seconds_and_the_last_loss_are_counted_for_each_frame_over_all_passes():
+def test_steps_seconds_and_the_last_loss_are_counted_for_each_frame_over_all_passes():
     times = iter([0.0, 10.0, 11.0, 13.0, 16.0, 20.0])  # made at 0; then four steps; recorded at 20
     recorder = EffortRecorder(100, clock=lambda: next(times))
     for frame, loss in ((0, 9.0), (0, 8.0), (1, 7.0), (0, 6.0)):
@@ -58,11 +58,11 @@ def test_a_record_that_cannot_be_written_stops_nothing(directory):
 
 
 def test_a_frame_in_a_fade_costs_what_both_chunks_spent_on_it():
-    plan = make_plan(range(8), [0.0] * 8, height=8, width=8, chunk=ChunkSettings(frames=4, fade=1), handle=0)
+    plan = make_plan(range(8), [0.0] * 8, height=8, width=8, chunk=ChunkSettings(frames=4, fade=1), handle=1)
     assert [chunk.write for chunk in plan.chunks] == [range(5), range(3, 8)]
     records = {
         Task("chunk", chunk.id): TaskRecord(
-            "", 5.0, tuple(FrameEffort(t, 10, float(chunk.id), 1.0) for t in chunk.write)
+            "", 5.0, tuple(FrameEffort(t, 10, float(chunk.id), 1.0) for t in chunk.read)
         )
         for chunk in plan.chunks
     }

@@ -222,7 +222,7 @@ def test_there_is_a_plot_of_every_quantity_that_is_known(tmp_path, comparison):
     page = Page(path.read_text(encoding="utf-8"))
     titles = re.findall("<h3>(.*?)</h3>", page.source)
     assert titles == ["PSNR of each frame", "What was removed", "Noise of each frame", "Time for each frame"]
-    assert "180 iterations per frame" in page.text
+    assert "180 steps of the engine per frame" in page.text
     labels = [a["aria-label"] for a in page.all("svg")]
     assert "Time for each frame: seconds 2.00 to 4.00 s" in labels
     spans = "before 20.00 to 22.00 dB; cheap filter 28.00 to 30.00 dB; restored 30.00 to 32.00 dB"
