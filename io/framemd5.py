@@ -2,7 +2,7 @@
 
 Written by FFmpeg's own muxer, so that what an archivist makes with
 
-    ffmpeg -noautorotate -i FILE -map 0:v:0 -enc_time_base demux -fflags +bitexact -f framemd5 FILE.framemd5
+    ffmpeg -noautorotate -i FILE -map 0:v:0 -copyts -enc_time_base demux -fflags +bitexact -f framemd5 FILE.framemd5
 
 is the same, line for line. The frames are hashed as they are coded: planes of the decoder, before any conversion.
 """

@@ -1,4 +1,4 @@
-"""BagIt bags (RFC 8493): files with a manifest of their hashes, as archives hand them over and check them.
+"""BagIt bags: files with a manifest of their hashes, as archives hand them over and check them.
 
 Made and checked by the Library of Congress's ``bagit``, an optional dependency. A bag is built beside its place and
 renamed, so an interrupted one is never taken for a whole one.

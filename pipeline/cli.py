@@ -1,4 +1,4 @@
-"""The command line: ``restore``, ``demo``, ``probe``, ``presets`` and ``doctor``.
+"""The command line: ``restore``, ``demo``, ``preview``, ``probe``, ``bag``, ``presets`` and ``doctor``.
 
 Options become a `Job` here, results become text or JSON here; everything between is elsewhere. What a command
 needs is imported inside it, so that ``--help`` does not wait for torch, and torch does not look for GPUs in a

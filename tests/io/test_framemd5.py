@@ -21,7 +21,7 @@ def entries(path):
 
 
 def test_the_file_is_what_ffmpegs_own_command_writes(tmp_path):
-    """Golden lines: `ffmpeg -noautorotate -i a.mkv -map 0:v:0 -enc_time_base demux -fflags +bitexact -f framemd5`.
+    """Golden lines: `ffmpeg -noautorotate -i a.mkv -map 0:v:0 -copyts -enc_time_base demux -fflags +bitexact -f framemd5`.
 
     Made with FFmpeg 9.0; FFV1 decodes to the same bits everywhere.
     """
