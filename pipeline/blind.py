@@ -1,4 +1,4 @@
-"""What can be measured without knowing the truth: noise left, flicker, and picture in what was taken away.
+"""What can be measured without knowing the truth: flicker, and whether what was taken away looks like noise.
 
 Each of them can be cheated by itself (a blur leaves no noise, a copy takes nothing away), so they are only read
 together, and never called quality. Frames are (3, H, W) float32 R'G'B' in [0, 1]; results are in 8-bit grey levels
@@ -7,16 +7,17 @@ unless said otherwise.
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Flicker", "noise_left", "structure_removed"]
+__all__ = ["Flicker", "amount_misfit", "noise_left", "repetition", "structure_removed"]
 
 Pixels = NDArray[np.float32]
 
-#: Side of the window over which a residual is averaged, in pixels: far beyond the reach of chroma subsampling.
-_WINDOW = 7
+#: Distances over which a residual is compared with itself, in pixels.
+_REACH = 3
+#: A standard deviation, in [0, 1], that is rounding and not a change.
+_NOTHING = 1e-6
 
 
 def noise_left(pixels: Pixels) -> float:
@@ -33,21 +34,44 @@ def noise_left(pixels: Pixels) -> float:
     return 255.0 * float(np.median(np.abs(diagonal))) / 0.6745
 
 
-def structure_removed(before: Pixels, after: Pixels) -> float:
-    """How much of what was taken away hangs together, relative to white noise.
+def amount_misfit(before: Pixels, after: Pixels) -> float:
+    """How far what was taken away is from the noise that was there: ``|std(before - after) - noise_left(before)|``.
 
-    The residual averaged over a window of 7 x 7 pixels, its standard deviation times 7 over that of the residual
-    itself: 1 where it is white noise, 7 where it is constant over the window. Edges and texture that were smoothed
-    away raise it, and so does noise that is itself correlated: it compares two results on the same footage, and says
-    little across footages. NaN where nothing was taken away.
+    A restoration that leaves noise takes too little, one that takes picture too much.
     """
-    residual = (before - after).transpose(1, 2, 0)  # (3, H, W) -> (H, W, 3)
-    spread = float(residual.std(dtype=np.float64))
-    if spread < 1e-6 or min(residual.shape[:2]) < 2 * _WINDOW:
+    return abs(255.0 * float((before - after).std(dtype=np.float64)) - noise_left(before))
+
+
+def structure_removed(before: Pixels, after: Pixels) -> float:
+    """How far what was taken away is from white noise, within a picture.
+
+    The root of the sum of squares of the residual's autocorrelation at all distances of 1 to 3 pixels: 0 for white
+    noise, up to the sampling error (about 7 / sqrt(3 H W)). Edges that were smoothed away raise it, low frequencies of
+    noise that were left too, and so does noise that is itself correlated: it compares two results on the same footage,
+    and says little across footages. NaN where nothing was taken away.
+    """
+    residual = before - after
+    residual = residual - residual.mean(axis=(1, 2), keepdims=True)
+    if float(residual.std(dtype=np.float64)) < _NOTHING or min(residual.shape[1:]) < 2 * _REACH + 1:
         return math.nan
-    averaged = cv2.blur(np.ascontiguousarray(residual), (_WINDOW, _WINDOW))
-    inside = averaged[_WINDOW // 2 : -(_WINDOW // 2), _WINDOW // 2 : -(_WINDOW // 2)]
-    return _WINDOW * float(inside.std(dtype=np.float64)) / spread
+    # Wiener and Khinchin: the autocorrelation (periodic, summed over channels) from the power spectrum.
+    power = np.square(np.abs(np.fft.rfft2(residual.astype(np.float64)))).sum(axis=0)
+    correlation = np.fft.irfft2(power, s=residual.shape[1:])
+    near = np.roll(correlation / correlation[0, 0], (_REACH, _REACH), (0, 1))[
+        : 2 * _REACH + 1, : 2 * _REACH + 1
+    ]
+    return math.sqrt(max(0.0, float(np.square(near).sum()) - 1.0))
+
+
+def repetition(residual: Pixels, next_residual: Pixels) -> float:
+    """Correlation of what was taken away from a frame and from the next, at least 0.
+
+    Noise is new in every frame and so is grain; what repeats is picture that stands still. NaN where nothing was taken
+    away.
+    """
+    a, b = (one.astype(np.float64).ravel() - one.mean(dtype=np.float64) for one in (residual, next_residual))
+    spread = math.sqrt(float(a @ a) * float(b @ b)) / a.size
+    return max(0.0, float(a @ b) / a.size / spread) if spread > _NOTHING**2 else math.nan
 
 
 class Flicker:

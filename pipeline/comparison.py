@@ -16,7 +16,7 @@ from reelprior.io.errors import InputError
 from reelprior.io.frame import Frame
 from reelprior.io.masks import Masks
 from reelprior.io.reader import Reader
-from reelprior.pipeline.blind import Flicker, noise_left, structure_removed
+from reelprior.pipeline.blind import Flicker, amount_misfit, noise_left, repetition, structure_removed
 from reelprior.pipeline.metrics import ClipScore
 from reelprior.pipeline.showcase import Picture, Showcase
 
@@ -68,7 +68,9 @@ class Blind:
 
     noise: float
     flicker: float
+    misfit: float
     structure: float
+    repetition: float
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,10 @@ class _Track:
         self.score = ClipScore()
         self.psnrs: list[float] = []
         self.noise: list[float] = []
+        self.misfit: list[float] = []
         self.structure: list[float] = []
+        self.repetition: list[float] = []
+        self._last_residual: Pixels | None = None
         self.flicker: list[float | None] = []
         self._flicker = Flicker()
 
@@ -212,7 +217,12 @@ class _Track:
         self.noise.append(noise_left(pixels))
         # What fills a hole has nothing to do with what was there.
         judged = pixels if missing is None else np.where(missing, source, pixels)
+        self.misfit.append(amount_misfit(source, judged))
         self.structure.append(structure_removed(source, judged))
+        residual = source - judged
+        if self._last_residual is not None and not new_scene:
+            self.repetition.append(repetition(self._last_residual, residual))
+        self._last_residual = residual
         value = self._flicker.add(pixels, new_scene=new_scene)
         self.flicker.append(None)
         if value is not None:
@@ -223,7 +233,13 @@ class _Track:
 
     def blind(self) -> Blind:
         flicker = [value for value in self.flicker if value is not None]
-        return Blind(_finite_mean(self.noise), _finite_mean(flicker), _finite_mean(self.structure))
+        return Blind(
+            noise=_finite_mean(self.noise),
+            flicker=_finite_mean(flicker),
+            misfit=_finite_mean(self.misfit),
+            structure=_finite_mean(self.structure),
+            repetition=_finite_mean(self.repetition),
+        )
 
 
 @dataclass(frozen=True)

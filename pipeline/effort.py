@@ -1,4 +1,4 @@
-"""What each frame cost: steps of the engine, the loss it ended with, seconds. Written beside a chunk, for report and audit.
+"""What each frame cost: steps of the engine, the last loss, seconds. Written beside a chunk, for report and audit.
 
 A record says how a result was come by, never what it is: it is no part of the fingerprint, nothing waits for it, and
 a job whose records are lost only loses the plot. It names the hash of the file it belongs to, so that a record of

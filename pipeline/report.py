@@ -64,11 +64,23 @@ SCORES = {
 SYMPTOMS = {
     "noise": ("Noise left", "grey levels", 2, "fine texture counts too"),
     "flicker": ("Flicker", "grey levels", 2, "uneven motion counts too"),
+    "misfit": (
+        "Misfit of the amount removed",
+        "grey levels",
+        2,
+        "0 where what was removed is as strong as the noise",
+    ),
     "structure": (
-        "Picture in what was removed",
+        "Structure in what was removed",
         "",
         2,
-        "1 is white noise; edges and correlated grain raise it",
+        "0 for white noise; edges, noise left and correlated grain raise it",
+    ),
+    "repetition": (
+        "Repetition in what was removed",
+        "",
+        2,
+        "from frame to frame; noise does not repeat, picture that stands still does",
     ),
 }
 

@@ -18,7 +18,13 @@ LEAST_GAIN_DB = 0.1
 #: A symptom is called better or worse from this relative difference on.
 LEAST_RELATIVE = 0.03
 
-_SYMPTOMS = {"noise": "noise left", "flicker": "flicker", "structure": "picture in what was removed"}
+#: Field of :class:`Blind` -> what there is less of in a better result. Not the noise left: texture counts in it.
+_SYMPTOMS = {
+    "flicker": "flicker",
+    "misfit": "misfit between what was removed and the noise",
+    "structure": "structure in what was removed",
+    "repetition": "repetition in what was removed",
+}
 
 
 @dataclass(frozen=True)

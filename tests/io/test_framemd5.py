@@ -21,9 +21,9 @@ def entries(path):
 
 
 def test_the_file_is_what_ffmpegs_own_command_writes(tmp_path):
-    """Golden lines: `ffmpeg -noautorotate -i a.mkv -map 0:v:0 -copyts -enc_time_base demux -fflags +bitexact -f framemd5`.
+    """Golden lines, made with FFmpeg 9.0; FFV1 decodes to the same bits everywhere.
 
-    Made with FFmpeg 9.0; FFV1 decodes to the same bits everywhere.
+    `ffmpeg -noautorotate -i a.mkv -map 0:v:0 -copyts -enc_time_base demux -fflags +bitexact -f framemd5 -`
     """
     clip = make_video(tmp_path / "a.mkv", frames=3, pix_fmt="yuv422p10le", audio=False)
     assert write_framemd5(tmp_path / "a.framemd5", clip) == 3

@@ -68,9 +68,9 @@ def comparison():
         after=Scores(31.9876, 0.91234, 3.712),
         baseline=Scores(28.7654, 0.81234, 5.25),
         blind={
-            "before": Blind(25.0, 20.0, float("nan")),
-            "after": Blind(1.5, 2.0, 1.1),
-            "baseline": Blind(4.0, 5.0, 1.4),
+            "before": Blind(25.0, 20.0, 25.0, float("nan"), float("nan")),
+            "after": Blind(1.5, 2.0, 0.5, 0.1, 0.05),
+            "baseline": Blind(4.0, 5.0, 2.0, 0.5, 0.2),
         },
     )
 
@@ -200,7 +200,16 @@ def test_without_a_reference_no_quality_is_claimed(tmp_path):
 def test_the_page_begins_with_the_statement_and_has_the_cheap_filter_beside_the_result(page):
     assert page.text.index("dB nearer than a cheap filter") < page.text.index("Before and after")
     cells = re.findall(r'<td role="cell" data-name="cheap filter">([^<]*)</td>', page.source)
-    assert cells == ["28.77 dB", "0.8123", "5.25 grey levels", "4.00 grey levels", "5.00 grey levels", "1.40"]
+    assert cells == [
+        "28.77 dB",
+        "0.8123",
+        "5.25 grey levels",
+        "4.00 grey levels",
+        "5.00 grey levels",
+        "2.00 grey levels",
+        "0.50",
+        "0.20",
+    ]
 
 
 def test_defects_that_were_found_are_listed_with_what_the_mask_marks(tmp_path, comparison):

@@ -37,7 +37,7 @@ def report(tmp_path_factory):
         before=Scores(20.4, 0.4, 27.0),
         after=Scores(32.0, 0.9, 3.7),
         baseline=Scores(28.8, 0.8, 5.3),
-        blind={name: Blind(1.0, 1.0, 1.0) for name in ("before", "after", "baseline")},
+        blind={name: Blind(1.0, 1.0, 1.0, 1.0, 1.0) for name in ("before", "after", "baseline")},
     )
     result = {
         "input": "films/a_very_long_name_without_any_space_in_it_" * 3 + ".mkv",
