@@ -176,8 +176,11 @@ def preview(  # noqa: PLR0917 - typer calls it by keyword
         Path | None, typer.Option("--output", "-o", help="The picture; INPUT.preview.png by default.")
     ] = None,
     preset: Annotated[str | None, typer.Option(help="A preset by name, or a TOML file of your own.")] = None,
+    quality: Annotated[Quality, typer.Option(help="How much time may be spent.")] = Quality.STANDARD,
     changes: Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")] = None,
-    denoise: Annotated[str | None, typer.Option(help="auto, none, or sigma in 8-bit grey levels.")] = None,
+    denoise: Annotated[
+        str | None, typer.Option(help="auto, none, sigma in 8-bit grey levels, or a noise profile (.toml).")
+    ] = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: one picture for the clip.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
@@ -195,6 +198,7 @@ def preview(  # noqa: PLR0917 - typer calls it by keyword
     options = {"denoise": denoise, "seed": seed, "compute.device": device}
     settings = load_settings(
         preset or fitting,
+        quality=quality,
         overrides=changes or (),
         options={key: value for key, value in options.items() if value is not None},
     )

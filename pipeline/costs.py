@@ -63,9 +63,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class Workload:
-    """What a job consists of: key frames, frames to fit (those in fades twice, the first of each chunk twice too)."""
+    """What a job consists of: key frames, frames to fit (those in fades twice, the first of each chunk twice too).
+
+    Of ``pixels`` in a frame ``pixels_at_once`` are in memory: a tile.
+    """
 
     pixels: int
+    pixels_at_once: int
     frames: int
     keys: int
     fitted: int
@@ -84,10 +88,11 @@ class Estimate:
     """Chunks and output at their peak, just before the chunks are removed."""
 
 
-def workload_of(plan: Plan, *, height: int, width: int) -> Workload:
+def workload_of(plan: Plan, settings: Settings, *, height: int, width: int) -> Workload:
     """What a plan asks for."""
     return Workload(
         pixels=height * width,
+        pixels_at_once=_at_once(settings, height, width),
         frames=len(plan.frames),
         keys=sum(scene.key is not None for scene in plan.scenes),
         fitted=sum(len(chunk.write) + 1 for chunk in plan.chunks),
@@ -107,12 +112,18 @@ def assumed_workload(frames: int, settings: Settings, *, height: int, width: int
     stored = frames + 2 * fade * (chunks - scenes)
     return Workload(
         pixels=height * width,
+        pixels_at_once=_at_once(settings, height, width),
         frames=frames,
         keys=scenes if settings.temporal.enabled and scene > 1 else 0,
         fitted=stored + chunks,
         stored=stored,
         longest_read=min(frames, longest + 2 * (fade + settings.handle_frames)),
     )
+
+
+def _at_once(settings: Settings, height: int, width: int) -> int:
+    side = settings.tile.size or max(height, width)
+    return min(height, side) * min(width, side)
 
 
 def estimate(cost: Cost, work: Workload, *, workers: int = 1) -> Estimate:
@@ -122,11 +133,12 @@ def estimate(cost: Cost, work: Workload, *, workers: int = 1) -> Estimate:
     """
     larger = work.pixels / cost.pixels
     seconds = larger * (work.keys * cost.key_seconds + work.fitted * cost.frame_seconds)
-    arrays = work.pixels * work.longest_read * _BYTES_PER_FRAME_AND_PIXEL
+    at_once = work.pixels_at_once / cost.pixels
+    arrays = work.pixels_at_once * work.longest_read * _BYTES_PER_FRAME_AND_PIXEL
     return Estimate(
         seconds=seconds / workers,
-        memory_bytes=cost.base_bytes + larger * cost.memory_bytes + arrays,
-        gpu_bytes=larger * cost.gpu_bytes,
+        memory_bytes=cost.base_bytes + at_once * cost.memory_bytes + arrays,
+        gpu_bytes=at_once * cost.gpu_bytes,
         disk_bytes=larger * (work.stored * cost.chunk_bytes + work.frames * cost.output_bytes),
     )
 

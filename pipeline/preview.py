@@ -21,19 +21,19 @@ from reelprior.io.coding import Coding, target_kind, video_encoding
 from reelprior.io.errors import OutputError
 from reelprior.io.files import atomic_path
 from reelprior.io.masks import open_masks
-from reelprior.io.moment import Moment, read_moment
+from reelprior.io.moment import read_moment
 from reelprior.io.pictures import encode_png
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.sizes import coded_bytes
 from reelprior.models import temporal
 from reelprior.models.device import Compute
 from reelprior.models.neighbours import Clip
-from reelprior.models.noise import NoiseModel, detect_clipping, estimate_noise
 from reelprior.models.temporal import Step
 from reelprior.pipeline.costs import Cost, Estimate, assumed_workload, estimate, memory_beside_frames
 from reelprior.pipeline.errors import UsageError
-from reelprior.pipeline.noise import sigma_8bit
+from reelprior.pipeline.noise import noise_in, sigma_8bit
 from reelprior.pipeline.settings import Settings
+from reelprior.pipeline.tiling import resolve_tile_size
 
 __all__ = ["Preview", "make_preview", "parse_time"]
 
@@ -143,10 +143,11 @@ def make_preview(
     picture = Path(picture)
     _check(picture, settings, mask, overwrite=overwrite)
     info = probe(source)
+    settings = resolve_tile_size(settings)
     compute = Compute(settings.compute)
     handle = settings.handle_frames
     moment = read_moment(info, seconds, before=handle + _FRAMES // 2, after=handle + _FRAMES // 2)
-    noise = _noise_of(moment, settings)
+    noise, _ = noise_in(lambda: moment.frames, settings)
     rows, columns = middle(info.video.height, info.video.width, pixels=_PIXELS[compute.device.type])
     missing = None
     if mask is not None:
@@ -240,12 +241,6 @@ def _check(picture: Path, settings: Settings, mask: str | None, *, overwrite: bo
         raise OutputError(
             f"{picture}: exists already: use --overwrite to replace it, or name another picture"
         )
-
-
-def _noise_of(moment: Moment, settings: Settings) -> NoiseModel:
-    if isinstance(settings.denoise, str):
-        return estimate_noise(moment.frames)
-    return detect_clipping(NoiseModel.from_sigma_8bit(settings.denoise), moment.frames)
 
 
 def _restore(
