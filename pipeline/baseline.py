@@ -1,4 +1,4 @@
-"""The cheap filter that every result is put beside: what a second of classical filtering makes of the same frame.
+"""The cheap filter that every result is put beside: what classical filtering makes of the same frame at once.
 
 Holes are filled from their surroundings (Telea 2004) and noise is reduced by non-local means (Buades et al. 2005),
 frame by frame, both OpenCV's. A restoration that takes hours has to show more than that, or its report says so.

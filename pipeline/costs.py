@@ -1,8 +1,7 @@
 """How long a job will take, and how much memory and disk: measured on a moment, scaled by pixels and frames.
 
-Pure arithmetic. What it assumes is in the docstrings: time and memory grow with the number of pixels, which holds to
-within a factor of about 1.5 on CPUs (small frames fit into caches) and less well on GPUs (small frames do not fill
-them).
+Pure arithmetic. What it assumes is in the docstrings: time and memory grow with the number of pixels, which is only
+roughly true: small frames fit into a CPU's caches and do not fill a GPU.
 """
 
 from dataclasses import dataclass
