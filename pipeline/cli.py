@@ -1,4 +1,6 @@
-"""The command line: ``restore``, ``demo``, ``probe``, ``presets`` and ``doctor``; ``batch_commands`` has the others.
+"""The command line: ``restore``, ``demo``, ``preview``, ``probe``, ``bag``, ``presets`` and ``doctor``.
+
+``batch_commands`` has the others.
 
 Options become a `Job` here, results become text or JSON here; everything between is elsewhere. What a command
 needs is imported inside it, so that ``--help`` does not wait for torch, and torch does not look for GPUs in a
@@ -92,6 +94,16 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     reference: Annotated[
         str | None, typer.Option(help="Ground truth: scores go into report and JSON.")
     ] = None,
+    access: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="An access copy too: .mp4 (H.264) or .webm (AV1); repeatable."),
+    ] = None,
+    framemd5: Annotated[
+        bool, typer.Option("--framemd5", help="Hash every frame of source and output: OUTPUT.framemd5.")
+    ] = False,
+    premis: Annotated[
+        bool, typer.Option("--premis", help="Write what was done as PREMIS events: OUTPUT.premis.xml.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
@@ -134,6 +146,9 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         overwrite=overwrite,
         report=report,
         reference=reference,
+        access=tuple(access or ()),
+        framemd5=framemd5,
+        premis=premis,
     )
     with interruptible(), make_display(console, quiet=quiet or as_json) as display:
         result = run(job, display=display)
@@ -164,6 +179,54 @@ def demo(  # noqa: PLR0917 - typer calls it by keyword
         typer.echo(result.summary())
 
 
+@app.command()
+def preview(  # noqa: PLR0917 - typer calls it by keyword
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A video, a folder or %04d pattern, or a picture.")
+    ],
+    at: Annotated[str, typer.Option(metavar="TIME", help="Seconds, or h:mm:ss, from the beginning.")],
+    picture: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The picture; INPUT.preview.png by default.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="A preset by name, or a TOML file of your own.")] = None,
+    quality: Annotated[Quality, typer.Option(help="How much time may be spent.")] = Quality.STANDARD,
+    changes: Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")] = None,
+    denoise: Annotated[
+        str | None, typer.Option(help="auto, none, sigma in 8-bit grey levels, or a noise profile (.toml).")
+    ] = None,
+    mask: Annotated[str | None, typer.Option(help="White = missing: one picture for the clip.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+    log_level: LogLevelOption = "warning",
+) -> None:
+    """Restore a moment in seconds, show it before and after, and estimate the whole job."""
+    set_up_logging(log_level)
+    from reelprior.pipeline.presets import load_settings
+    from reelprior.pipeline.preview import make_preview, parse_time
+
+    moment = parse_time(at)
+    fitting = "inpaint" if mask is not None and denoise is None else "denoise"
+    options = {"denoise": denoise, "seed": seed, "compute.device": device}
+    settings = load_settings(
+        preset or fitting,
+        quality=quality,
+        overrides=changes or (),
+        options={key: value for key, value in options.items() if value is not None},
+    )
+    with interruptible():
+        result = make_preview(
+            source,
+            picture or Path(f"{source.rstrip('/')}.preview.png"),
+            seconds=moment,
+            settings=settings,
+            mask=mask,
+            overwrite=overwrite,
+        )
+    typer.echo(json.dumps(result.to_json()) if as_json else result.summary())
+
+
 @app.command("probe")
 def probe_source(
     source: Annotated[
@@ -182,6 +245,26 @@ def probe_source(
 
     with interruptible():
         facts = inspect_source(source, profile=noise_profile, overwrite=overwrite)
+    _print_facts(facts, as_json=as_json)
+
+
+@app.command("bag")
+def make_bag_of(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="OUTPUT...", help="Finished outputs, or folders of a batch.")
+    ],
+    bag: Annotated[Path, typer.Option("--to", metavar="BAG", help="The folder to make.")],
+    description: Annotated[str | None, typer.Option(help="External-Description of the bag.")] = None,
+    as_json: JsonOption = False,
+    log_level: LogLevelOption = "warning",
+) -> None:
+    """Put outputs and what belongs to them into a BagIt bag, and check it."""
+    set_up_logging(log_level)
+    from reelprior.pipeline.bag import make_bag, payload_of, verify_bag
+
+    with interruptible():
+        make_bag(bag, payload_of(sources), info={"External-Description": description} if description else {})
+        facts = {"bag": str(bag), "files": verify_bag(bag), "verified": True}
     _print_facts(facts, as_json=as_json)
 
 

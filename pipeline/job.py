@@ -50,6 +50,12 @@ class Job(BaseModel):
         Where to write the HTML report.
     reference
         Ground truth to measure against.
+    access
+        Access copies to make from the output: .mp4 (H.264) or .webm (AV1) files.
+    framemd5
+        Whether to write a hash for every frame of the source and of the output.
+    premis
+        Whether to write what was done as PREMIS events.
 
     Raises
     ------
@@ -72,6 +78,9 @@ class Job(BaseModel):
     overwrite: bool = False
     report: str | None = None
     reference: str | None = None
+    access: tuple[str, ...] = ()
+    framemd5: bool = False
+    premis: bool = False
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Job":
@@ -99,10 +108,11 @@ class Job(BaseModel):
         names = ["input", "output", "mask", "job_dir", "report", "reference"]
         if self.scheduler is not None and self.scheduler.endswith(".json"):
             names.append("scheduler")  # a scheduler file
-        paths = {
+        paths: dict[str, object] = {
             name: str(Path(path).absolute()) for name in names if (path := getattr(self, name)) is not None
         }
-        return self.model_copy(update=paths)
+        access = tuple(str(Path(path).absolute()) for path in self.access)
+        return self.model_copy(update=paths | {"access": access})
 
     def frame_range(self, total: int) -> range:
         """The frames to restore of a source with ``total`` frames.

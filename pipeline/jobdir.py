@@ -9,6 +9,7 @@
         keys/           parameters of each scene's key frame
         chunks/         restored frames of each chunk, lossless
         progress/       one small file per running task
+        records/        what each finished task took (`effort`)
         cancel          exists when running tasks have to stop
         lock            held by the client (`lock`)
 
@@ -38,7 +39,8 @@ from reelprior.pipeline.versions import versions
 __all__ = ["JobDirectory", "Order"]
 
 _SUFFIXES = {"key": ("keys", ".npz"), "chunk": ("chunks", ".mkv")}
-_OWN_NAMES = {"job.json", "index.json", "manifest.jsonl", "keys", "chunks", "progress", "cancel", *LOCK_NAMES}
+_OWN_NAMES = {"job.json", "index.json", "manifest.jsonl", "keys", "chunks", "progress", "records", "cancel"}
+_OWN_NAMES |= LOCK_NAMES
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,10 @@ class JobDirectory:
         folder, suffix = _SUFFIXES[task.kind]
         return self.path / folder / f"{task.name}{suffix}"
 
+    def record_path(self, task: Task) -> Path:
+        """Of what a task took."""
+        return self.path / "records" / f"{task.name}.json"
+
     def is_foreign(self) -> bool:
         """Whether it holds files that are not ours, which must neither be mixed with ours nor deleted."""
         if not self.path.exists():
@@ -131,7 +137,7 @@ class JobDirectory:
     def create(self) -> None:
         """Make the directory and its folders."""
         with _disk_errors(self.path):
-            for folder in ("keys", "chunks", "progress"):
+            for folder in ("keys", "chunks", "progress", "records"):
                 (self.path / folder).mkdir(parents=True, exist_ok=True)
 
     def clear(self) -> None:

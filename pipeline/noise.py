@@ -1,5 +1,6 @@
 """The noise of a clip: given by the user as a number or a profile file, or measured on a few frames."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from reelprior.models.noise_estimate import NoiseEstimate, detect_clipping, esti
 from reelprior.pipeline.noise_profile import load_profile
 from reelprior.pipeline.settings import Settings
 
-__all__ = ["measure", "noise_facts", "noise_of", "sigma_8bit"]
+__all__ = ["measure", "noise_facts", "noise_in", "noise_of", "sigma_8bit"]
 
 _FRAMES_TO_LOOK_AT = 5
 
@@ -47,19 +48,25 @@ def noise_of(
     reelprior.io.errors.InputError
         If the frames cannot be read.
     """
+    return noise_in(lambda: _look(path, index, frames, settings.source.reading), settings)
+
+
+def noise_in(
+    look: Callable[[], NDArray[np.float32]], settings: Settings
+) -> tuple[NoiseModel, dict[str, Any]]:
+    """The same for frames (T, 3, H, W) that ``look`` reads where they are needed."""
     given = settings.denoise
-    reading = settings.source.reading
     if settings.noise_profile is not None:
         profile = load_profile(settings.noise_profile)
         noise = profile.at()
         if not profile.states_clipping:
-            noise = detect_clipping(noise, _look(path, index, frames, reading))
+            noise = detect_clipping(noise, look())
     elif isinstance(given, str):
         # Where only the mask is restored the noise stays, but the engine must know it in order not to fit it.
-        estimate = estimate_noise(_look(path, index, frames, reading))
+        estimate = estimate_noise(look())
         return estimate.noise, noise_facts(estimate)
     else:
-        noise = detect_clipping(NoiseModel.from_sigma_8bit(given), _look(path, index, frames, reading))
+        noise = detect_clipping(NoiseModel.from_sigma_8bit(given), look())
     return noise, {**_facts(noise), "measured": False}
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reelprior.io.masks import open_masks
+from reelprior.io.masks import Masks, open_masks
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.reader import Reader, open_reader
 from reelprior.io.scan import FrameIndex, scan
@@ -16,10 +16,12 @@ from reelprior.io.writer import check_output
 from reelprior.pipeline import tasks
 from reelprior.pipeline.assembly import assemble
 from reelprior.pipeline.backlog import Backlog, Task
+from reelprior.pipeline.baseline import cheap_filter
 from reelprior.pipeline.batch_backlog import BatchBacklog, Step
 from reelprior.pipeline.cluster import Pool, open_pool
 from reelprior.pipeline.comparison import Comparison, check_reference, compare
 from reelprior.pipeline.devices import check_device
+from reelprior.pipeline.effort import TaskRecord, frame_efforts, load_record, task_seconds
 from reelprior.pipeline.errors import Interrupted, UsageError
 from reelprior.pipeline.job import Job, content_hash, fingerprint
 from reelprior.pipeline.jobdir import JobDirectory, Order
@@ -28,6 +30,7 @@ from reelprior.pipeline.manifest import Manifest
 from reelprior.pipeline.noise import noise_of
 from reelprior.pipeline.plan import Plan
 from reelprior.pipeline.progress import Display, frames_done
+from reelprior.pipeline.provenance import Companions, check_companions
 from reelprior.pipeline.report import write_report
 from reelprior.pipeline.result import Result
 from reelprior.pipeline.schedule import Listener, take_steps
@@ -155,7 +158,7 @@ class Restoration:
         self._dropped = _check_output(job, source, frames)
         for loss in self._dropped:
             _log.warning("%s: dropped: %s", job.output, loss)
-        _check_companions(job, source, index, frames)
+        self._masks = _check_companions(job, source, index, frames)
         self.job = job = job.model_copy(update={"settings": resolve_tile_size(job.settings)})
 
         # What every task needs to know, and the plan that follows from it.
@@ -166,6 +169,7 @@ class Restoration:
         identity = fingerprint(
             job, frames=frames, source_hash=source_hash, mask_hash=mask_hash, profile_hash=profile_hash
         )
+        self._companions = Companions(job, fingerprint=identity, source_sha256=source_hash)
         self.order = Order(identity, job.absolute(), frames, source.video.height, source.video.width, noise)
         self.plan = plan = self.order.plan(index)
 
@@ -204,6 +208,7 @@ class Restoration:
         assemble(
             plan, self._directory, job=job, source=self.source, index=self.index, on_frame=self._on_frame
         )
+        records = _records(self._directory, self.manifest)
         result = Result(
             job=job,
             fingerprint=self.order.fingerprint,
@@ -217,16 +222,23 @@ class Restoration:
             streams=tuple(f"{stream.kind} ({stream.codec})" for stream in self.source.streams),
             colour=colour_facts(self.source),
             dropped=self._dropped,
+            worker_seconds=task_seconds(records.values()),
             report=job.report,
             peak_memory_bytes=self._peak_memory_bytes,
             peak_disk_bytes=self._directory.size_bytes(),
         )
         if job.reference or job.report:
             self.display.phase("measuring")
-            comparison = _compare(job, plan.frames)
+            comparison = _compare(job, self.order, plan, self._masks)
             result = replace(result, scores=comparison.scores())
             if job.report:
-                write_report(job.report, result=result.to_json(), comparison=comparison)
+                write_report(
+                    job.report,
+                    result=result.to_json(),
+                    comparison=comparison,
+                    efforts=frame_efforts(plan, records),
+                )
+        self._companions.make(plan.frames, result.to_json())
         self.result = result
         if job.job_dir is None:
             self._directory.remove()
@@ -265,6 +277,7 @@ def _check_request(job: Job, source: MediaInfo) -> None:
     if job.scheduler is None:
         check_device(job.settings.compute.device)
     _check_output(job, source, range(start or 0, stop) if stop else range(1) if header_says_one else None)
+    check_companions(job)
     if job.report and not Path(job.report).absolute().parent.is_dir():
         raise UsageError(f"--report {job.report}: its folder does not exist")
 
@@ -273,13 +286,15 @@ def _check_output(job: Job, source: MediaInfo, frames: range | None) -> tuple[st
     return check_output(job.output, source=source, coding=job.coding, overwrite=job.overwrite, frames=frames)
 
 
-def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: range) -> None:
-    """Whether mask and reference fit the source."""
+def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: range) -> Masks | None:
+    """Whether mask and reference fit the source; the masks."""
+    masks = None
     if job.mask is not None:
-        open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
+        masks = open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
     if job.reference is not None:
         with open_reader(job.reference) as reference, _open_source(job, index) as reader:
             check_reference(reference, reader, frames)
+    return masks
 
 
 def _open_source(job: Job, index: FrameIndex | None = None) -> Reader:
@@ -293,12 +308,29 @@ def colour_facts(source: MediaInfo) -> str:
     return f"{matrix}, {colour.range} (assumed)" if colour.range_is_assumed else f"{matrix}, {colour.range}"
 
 
-def _compare(job: Job, frames: range) -> Comparison:
+def _compare(job: Job, order: Order, plan: Plan, masks: Masks | None) -> Comparison:
     with ExitStack() as stack:
         before = stack.enter_context(_open_source(job))
         after = stack.enter_context(open_reader(job.output))
         reference = stack.enter_context(open_reader(job.reference)) if job.reference else None
-        return compare(before, after, reference, frames)
+        return compare(
+            before,
+            after,
+            reference,
+            plan.frames,
+            baseline=cheap_filter(job, order.noise),
+            masks=masks,
+            cuts={scene.frames.start for scene in plan.scenes},
+        )
+
+
+def _records(directory: JobDirectory, manifest: Manifest) -> dict[Task, TaskRecord]:
+    """What the finished tasks took, those of earlier runs too; some may be lost, which harms nothing."""
+    known = {
+        task: load_record(directory, task, result_sha256=file_hash)
+        for task, file_hash in manifest.hashes.items()
+    }
+    return {task: record for task, record in known.items() if record is not None}
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from reelprior.models.settings import ComputeSettings
 from reelprior.models.temporal import Clip, Step
 from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
+from reelprior.pipeline.effort import EffortRecorder, save_record
 from reelprior.pipeline.errors import Interrupted, PipelineError, UnfitWorker
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.mixing import mixed
@@ -88,7 +89,8 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     if scene.key is None:
         raise ValueError(f"scene {scene_id} has no key frame")
     task = Task("key", scene_id)
-    watch = _watch(directory, task)
+    effort = EffortRecorder(scene.read.start)
+    watch = _watch(directory, task, effort)
     # Every tile has parameters of its own; each but the first starts from its neighbour's.
     fitted: list[dict[str, NDArray[np.float32]]] = []
     for tile in order.tiles if order.job.settings.strength > 0 else ():
@@ -103,16 +105,15 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
             on_step=_share_of(watch, tile, frames=1, tiles=len(order.tiles)),
         )
         fitted.append(parameters)
-    path = directory.result_path(task)
     save_arrays(
-        path,
+        directory.result_path(task),
         {
             _of_tile(tile, name): value
             for tile, found in zip(order.tiles, fitted, strict=False)
             for name, value in found.items()
         },
     )
-    return sha256(path)
+    return _finished(directory, task, effort)
 
 
 @_with_errors_that_travel
@@ -128,7 +129,8 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
     wanted = _shift(chunk.write, -chunk.read.start)
     has_key = plan.scenes[chunk.scene].key is not None
     fitted = load_arrays(directory.result_path(Task("key", chunk.scene))) if has_key else {}
-    watch = _watch(directory, task)
+    effort = EffortRecorder(chunk.read.start)
+    watch = _watch(directory, task, effort)
 
     at = slice(wanted.start, wanted.stop)
     settings = order.job.settings
@@ -159,7 +161,7 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
     if len(order.tiles) == 1:
         frames = restored(order.tiles[0])
         write_frames(path, frames, clip=_is_within(frames))
-        return sha256(path)
+        return _finished(directory, task, effort)
     with TemporaryDirectory(prefix=f".{task.name}-", dir=path.parent) as folder:
         parts = [Path(folder) / f"{tile.index}.mkv" for tile in order.tiles]
         clip = True
@@ -169,7 +171,14 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             write_frames(part, frames, clip=is_within)
             clip = clip and is_within
         write_frames(path, blend_parts(order.tiles, parts), clip=clip)
-    return sha256(path)
+    return _finished(directory, task, effort)
+
+
+def _finished(directory: JobDirectory, task: Task, effort: EffortRecorder) -> str:
+    """Note what a result took; its hash."""
+    result_sha256 = sha256(directory.result_path(task))
+    save_record(directory, task, effort.record(result_sha256))
+    return result_sha256
 
 
 def _is_within(frames: NDArray[np.float32]) -> bool:
@@ -219,12 +228,13 @@ def _read_clip(
     return Clip(frames=within, missing=missing, noise=order.noise), pixels
 
 
-def _watch(directory: JobDirectory, task: Task) -> Callable[[Step], None]:
-    """What the engine calls once per iteration: tells the client where it is, and stops when asked to."""
+def _watch(directory: JobDirectory, task: Task, effort: EffortRecorder) -> Callable[[Step], None]:
+    """What the engine calls once per iteration: counts, tells the client where it is, stops when asked to."""
     last = -_SECONDS_BETWEEN_CHECKS
 
     def on_step(step: Step) -> None:
         nonlocal last
+        effort.on_step(step)
         now = time.monotonic()
         if (
             now - last < _SECONDS_BETWEEN_CHECKS
