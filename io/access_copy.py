@@ -5,12 +5,15 @@ become H.264 with AAC sound (``.mp4``) or AV1 with Opus sound (``.webm``), 4:2:0
 attachments, data streams, and the last row or column of pictures with an odd side. Who wants those has the master.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 from av.audio.stream import AudioStream
@@ -146,7 +149,7 @@ class _Pictures:
             stream.set_display_rotation(video.rotation)
         self._stream = stream
 
-    def packets(self, frames: Iterator[Frame]) -> Iterator[av.Packet]:
+    def packets(self, frames: Iterator[Frame]) -> Iterator[av.Packet[Any]]:
         height, width = self._size
         durations: dict[int, int] = {}  # of the frames inside the encoder, by pts
         for frame in frames:
@@ -157,7 +160,7 @@ class _Pictures:
         yield from self._timed(self._stream.encode(None), durations)
 
     @staticmethod
-    def _timed(packets: list[av.Packet], durations: dict[int, int]) -> Iterator[av.Packet]:
+    def _timed(packets: list[av.Packet[Any]], durations: dict[int, int]) -> Iterator[av.Packet[Any]]:
         for packet in packets:
             if packet.pts is not None:
                 packet.duration = durations.pop(packet.pts, packet.duration)
@@ -169,7 +172,7 @@ def _limited(colour: ColourTags) -> ColourTags:
     return replace(colour, range="limited")
 
 
-def _sound(output: OutputContainer, info: MediaInfo, kind: _Kind) -> Generator[av.Packet]:
+def _sound(output: OutputContainer, info: MediaInfo, kind: _Kind) -> Generator[av.Packet[Any]]:
     """Packets of every sound stream, coded anew, in about the order of the master."""
     if info.kind != "video":
         return _transcoded(None, {}, ExitStack())  # pictures are silent
@@ -180,8 +183,8 @@ def _sound(output: OutputContainer, info: MediaInfo, kind: _Kind) -> Generator[a
 
 
 def _transcoded(
-    source: InputContainer | None, tracks: "dict[int, _Track]", resources: ExitStack
-) -> Generator[av.Packet]:
+    source: InputContainer | None, tracks: dict[int, _Track], resources: ExitStack
+) -> Generator[av.Packet[Any]]:
     with resources:
         if source is None or not tracks:
             return
@@ -207,15 +210,15 @@ class _Track:
             format=encoder.format, layout=layout, rate=rate, frame_size=encoder.frame_size
         )
 
-    def encode(self, packet: av.Packet) -> Iterator[av.Packet]:
+    def encode(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
         for frame in packet.decode():
-            yield from self._encoded(self._resampler.resample(frame))
+            yield from self._encoded(self._resampler.resample(cast("av.AudioFrame", frame)))
 
-    def flush(self) -> Iterator[av.Packet]:
+    def flush(self) -> Iterator[av.Packet[Any]]:
         yield from self._encoded(self._resampler.resample(None))
         yield from self._stream.encode(None)
 
-    def _encoded(self, frames: list[av.AudioFrame]) -> Iterator[av.Packet]:
+    def _encoded(self, frames: list[av.AudioFrame]) -> Iterator[av.Packet[Any]]:
         for frame in frames:
             yield from self._stream.encode(frame)
 
@@ -230,7 +233,9 @@ def _layout(original: AudioStream) -> str:
     return _USUAL_LAYOUTS[codec.channels]
 
 
-def _interleave(pictures: Iterator[av.Packet], sound: Iterator[av.Packet], output: OutputContainer) -> None:
+def _interleave(
+    pictures: Iterator[av.Packet[Any]], sound: Iterator[av.Packet[Any]], output: OutputContainer
+) -> None:
     """Mux both in order of time, so that neither is held back in memory."""
     waiting = next(sound, None)
     for packet in pictures:
@@ -243,6 +248,6 @@ def _interleave(pictures: Iterator[av.Packet], sound: Iterator[av.Packet], outpu
         waiting = next(sound, None)
 
 
-def _seconds(packet: av.Packet) -> Fraction:
+def _seconds(packet: av.Packet[Any]) -> Fraction:
     time = packet.dts if packet.dts is not None else packet.pts
     return Fraction(0) if time is None else time * Fraction(packet.time_base)

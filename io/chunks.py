@@ -72,6 +72,7 @@ def _encoder(
 
 def _loses_samples(encoder: av.VideoCodecContext) -> bool:
     """Whether a frame of random codes comes back from an encoder as another one."""
+    assert encoder.pix_fmt is not None  # it has been opened
     frame = av.VideoFrame(encoder.width, encoder.height, encoder.pix_fmt)
     random = np.random.default_rng(0)
     layout = layout_of(frame.format.name)

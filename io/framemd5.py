@@ -88,6 +88,7 @@ def _pictures(source: Path) -> Generator[av.VideoFrame]:
 def _add_stream(output: OutputContainer, frame: av.VideoFrame) -> VideoStream:
     stream: VideoStream = output.add_stream("rawvideo")
     stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, frame.format.name
+    assert frame.time_base is not None  # every decoded frame has one
     stream.time_base = stream.codec_context.time_base = frame.time_base
     return stream
 
@@ -97,6 +98,7 @@ def _mux(output: OutputContainer, stream: VideoStream, frame: av.VideoFrame, num
     encoder = av.CodecContext.create("rawvideo", "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, frame.format.name
+    assert frame.time_base is not None
     encoder.time_base = frame.time_base
     duration = frame.duration
     for packet in [*encoder.encode(frame), *encoder.encode(None)]:

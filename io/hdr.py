@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.sidedata.sidedata import Type
@@ -91,12 +92,13 @@ class HdrMetadata:
 
 def hdr_of(frame: av.VideoFrame) -> HdrMetadata | None:
     """What a decoded frame says; ``None`` where it says nothing."""
+    side_data: Any = frame.side_data  # PyAV's stubs know names as keys only
     try:
-        frame.side_data.keys()
+        side_data.keys()
     except ValueError:  # PyAV does not know a kind of side data of this frame, and then gives out none
         return None
-    display = frame.side_data.get(Type.MASTERING_DISPLAY_METADATA)
-    light = frame.side_data.get(Type.CONTENT_LIGHT_LEVEL)
+    display = side_data.get(Type.MASTERING_DISPLAY_METADATA)
+    light = side_data.get(Type.CONTENT_LIGHT_LEVEL)
     found: dict[str, object] = {}
     if display is not None and len(bytes(display)) >= _DISPLAY.size:
         *numbers, has_primaries, has_luminance = _DISPLAY.unpack_from(bytes(display))
@@ -110,7 +112,7 @@ def hdr_of(frame: av.VideoFrame) -> HdrMetadata | None:
         levels = _LIGHT.unpack_from(bytes(light))
         if any(levels):
             found["content_light"] = levels
-    dynamic = tuple(name for kind, name in _DYNAMIC.items() if frame.side_data.get(kind) is not None)
+    dynamic = tuple(name for kind, name in _DYNAMIC.items() if side_data.get(kind) is not None)
     if dynamic:
         found["dynamic"] = dynamic
     return HdrMetadata(**found) if found else None  # type: ignore[arg-type]

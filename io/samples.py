@@ -107,7 +107,10 @@ def changed_samples(changed: NDArray[np.bool_], shape: tuple[int, int]) -> NDArr
     cells = np.zeros((shape[0] * down, shape[1] * across), np.bool_)
     cells[:height, :width] = changed
     # (h * down, w * across) -> (h, down, w, across) -> (h, w)
-    return cells.reshape(shape[0], down, shape[1], across).any(axis=(1, 3))
+    touched: NDArray[np.bool_] = np.logical_or.reduce(
+        cells.reshape(shape[0], down, shape[1], across), axis=(1, 3)
+    )
+    return touched
 
 
 class SamplesOf:

@@ -11,6 +11,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -182,7 +183,7 @@ def encode_with(
 
 
 def _encoded(
-    suffix: str, image: NDArray[np.generic], blocks: dict[int, bytes], parameters: list[int]
+    suffix: str, image: NDArray[Any], blocks: dict[int, bytes], parameters: list[int]
 ) -> bytes | None:
     try:
         if not blocks:

@@ -40,7 +40,7 @@ __all__ = ["JobDirectory", "Order"]
 
 _SUFFIXES = {"key": ("keys", ".npz"), "chunk": ("chunks", ".mkv")}
 _OWN_NAMES = {"job.json", "index.json", "manifest.jsonl", "keys", "chunks", "progress", "records", "cancel"}
-_OWN_NAMES |= LOCK_NAMES
+_OWN_NAMES |= set(LOCK_NAMES)
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,7 @@ def _score_rows(comparison: Comparison) -> list[Row]:
     if comparison.before is None:
         return []
     return [
-        Row(label, direction, tuple(_with_unit(one and getattr(one, name), digits, unit) for one in versions))
+        Row(label, direction, tuple(_with_unit(getattr(one, name, None), digits, unit) for one in versions))
         for name, (label, unit, digits, direction) in SCORES.items()
     ]
 
@@ -250,7 +250,7 @@ def _symptom_rows(comparison: Comparison) -> list[Row]:
     """Without a reference."""
     versions = [comparison.blind.get(name) for name in ("before", "baseline", "after")]
     return [
-        Row(label, note, tuple(_with_unit(one and getattr(one, name), digits, unit) for one in versions))
+        Row(label, note, tuple(_with_unit(getattr(one, name, None), digits, unit) for one in versions))
         for name, (label, unit, digits, note) in SYMPTOMS.items()
     ]
 
