@@ -282,7 +282,6 @@ def _read_heif(path: Path) -> Photograph:
     try:
         # A file of 10 or 12 bits gives 16; the primary picture is the one that is meant.
         file = heif.open_heif(str(path), convert_hdr_to_8bit=False)
-        file.load()
         samples = np.asarray(file)
     except (ValueError, OSError, EOFError, RuntimeError, SyntaxError) as error:
         raise InputError(
