@@ -15,7 +15,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DIMMINGS", "READ_SIGMA", "SHOT_SIGMA", "Scene", "capture", "load_scenes", "misaligned"]
+__all__ = [
+    "DIMMINGS",
+    "READ_SIGMA",
+    "SHOT_SIGMA",
+    "Picture",
+    "Scene",
+    "capture",
+    "load_scenes",
+    "misaligned",
+    "psnr",
+]
 
 Picture = NDArray[np.float32]
 
@@ -45,6 +55,8 @@ class Scene:
         The truth, (3, H, W) float32 in [0, 1].
     flash
         (3, H, W), on the same grid, with shadows and highlights of the flash.
+    unshadowed
+        The flash shot without its shadows.
     shadows, highlights
         (H, W) bool: where they are.
     """
@@ -52,6 +64,7 @@ class Scene:
     name: str
     ambient: Picture
     flash: Picture
+    unshadowed: Picture
     shadows: NDArray[np.bool_]
     highlights: NDArray[np.bool_]
 
@@ -118,8 +131,9 @@ def _scene(name: str, flash: Picture, ambient: Picture) -> Scene:
     for x, y, size in ((0.5, 0.3, 0.02), (0.35, 0.7, 0.03), (0.8, 0.2, 0.015)):
         distance = (columns - x * width) ** 2 + (rows - y * height) ** 2
         glare += 1.5 * np.exp(-distance / (2 * (size * width) ** 2))
-    lit = flash * np.where(shadows > 0, np.float32(0.2), np.float32(1)) + glare
-    return Scene(name, ambient, np.clip(lit, 0, 1).astype(np.float32), shadows > 0, glare > 0.1)
+    unshadowed = np.clip(flash + glare, 0, 1).astype(np.float32)
+    lit = np.clip(flash * np.where(shadows > 0, np.float32(0.2), np.float32(1)) + glare, 0, 1)
+    return Scene(name, ambient, lit.astype(np.float32), unshadowed, shadows > 0, glare > 0.1)
 
 
 def _relit(flash: Picture, ambient: Picture) -> Picture:

@@ -6,10 +6,12 @@ scene's, whatever the seed or the learning rate. Pixels hidden from the fit end 
 much of the guided filters goes into the result. Large photographs are restored tile by tile.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import kornia
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -33,6 +35,8 @@ _RADII, _FLATNESS = (2, 4, 7), 1e-3
 _FIRST_RADIUS, _FIRST_FLATNESS = 10, 1e-2
 #: What a fit is expected to take, of its largest number of iterations; and how many are timed to tell how long that is.
 _USUAL_SHARE, _TIMED_ITERATIONS, _TIMED_SIDE = 0.4, 4, 128
+#: Over how many pixels, as a standard deviation, light is taken to be even; and how much a shadow is lifted at most.
+_LIGHT_SIGMA, _MOST_LIGHT = 3.0, 20.0
 #: The first estimate is kept this far from 0 and 1, where no finite change leads away.
 _MARGIN = 1 / 255
 
@@ -185,9 +189,10 @@ class _TileFit:
         quick = compute.tensor(quick_denoise(np.clip(filled, 0, 1), sigma=pair.noise.sigma))[None]
         visible = compute.tensor(pair.visible)[None, None]
         flash = compute.tensor(pair.flash)[None]
-        # In the colours of the ambient shot, so that the guide has no edge where one gives way to the other.
-        ratio = _mean_colour(quick, visible) / _mean_colour(flash, visible).clamp(min=1e-3)
-        guide = torch.lerp(quick, (flash * ratio).clamp(0, 1), visible)
+        # In the light of the ambient shot, area by area: no edge where one gives way to the other, and detail of one
+        # strength in the shadows of either light.
+        light = _mean_around(quick, visible) / _mean_around(flash, visible)
+        guide = torch.lerp(quick, (flash * light.clamp(max=_MOST_LIGHT)).clamp(0, 1), visible)
         noisy = compute.tensor(filled)[None]
         self._filtered = [
             unbiased(guided_estimate(noisy, guide, radius=radius, flatness=_FLATNESS), pair.noise)
@@ -243,10 +248,13 @@ class _TileFit:
         ).sum(0)
 
 
-def _mean_colour(picture: Tensor, visible: Tensor) -> Tensor:
-    """(1, 3, 1, 1), over what is visible."""
-    total = visible.sum().clamp(min=1e-6)
-    return (picture * visible).sum((2, 3), keepdim=True) / total + 1e-3
+def _mean_around(picture: Tensor, visible: Tensor) -> Tensor:
+    """(1, 3, H, W): the mean of what is visible around each pixel; far from anything visible, of all the rest."""
+    side = 2 * math.ceil(3 * _LIGHT_SIGMA) + 1
+    window, sigmas = (side, side), (_LIGHT_SIGMA, _LIGHT_SIGMA)
+    weights = visible + 1e-3
+    total: Tensor = kornia.filters.gaussian_blur2d(picture * weights, window, sigmas, border_type="replicate")
+    return total / kornia.filters.gaussian_blur2d(weights, window, sigmas, border_type="replicate") + 1e-3
 
 
 def _hidden_blocks(

@@ -15,10 +15,16 @@ def flash_pair(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """(flash, noisy ambient, clean ambient), (3, H, W) float32 each."""
     scene = photograph(height, width)
-    light = np.array([0.9, 0.6, 0.35], np.float32)[:, None, None] * np.linspace(1, 0.5, width, dtype=np.float32)
+    light = np.array([0.9, 0.6, 0.35], np.float32)[:, None, None] * np.linspace(
+        1, 0.5, width, dtype=np.float32
+    )
     ambient = scene * light
     flash = 0.9 * scene
     if shadow:
         flash[:, *SHADOW] *= 0.15
     noise = np.random.default_rng(seed).normal(0, sigma, ambient.shape)
-    return flash.astype(np.float32), np.clip(ambient + noise, 0, 1).astype(np.float32), ambient.astype(np.float32)
+    return (
+        flash.astype(np.float32),
+        np.clip(ambient + noise, 0, 1).astype(np.float32),
+        ambient.astype(np.float32),
+    )

@@ -39,10 +39,16 @@ def exif_block(
     return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
-def write_shot(path: Path, pixels: NDArray[np.float32], *, bits: int = 8, exif: bytes = b"", whole: bool = True) -> Path:
-    """(3, H, W) in [0, 1] as PNG, TIFF or JPEG; with EXIF, and profile and XMP where ``whole`` says so and EXIF is given."""
+def write_shot(
+    path: Path, pixels: NDArray[np.float32], *, bits: int = 8, exif: bytes = b"", whole: bool = True
+) -> Path:
+    """(3, H, W) in [0, 1] as PNG, TIFF or JPEG; with EXIF, and where ``whole`` says so profile and XMP, too."""
     largest = 255 if bits == 8 else 65535
-    samples = np.rint(np.clip(pixels, 0, 1) * largest).astype(np.uint8 if bits == 8 else np.uint16).transpose(1, 2, 0)
+    samples = (
+        np.rint(np.clip(pixels, 0, 1) * largest)
+        .astype(np.uint8 if bits == 8 else np.uint16)
+        .transpose(1, 2, 0)
+    )
     if bits == 16 or not exif:
         parameters = [cv2.IMWRITE_JPEG_QUALITY, 98] if path.suffix == ".jpg" else []
         assert cv2.imwrite(str(path), samples[..., ::-1], parameters)
@@ -56,7 +62,10 @@ def write_dng(path: Path, mosaic: NDArray[np.uint16], *, black: int, white: int)
     """A minimal DNG: an uncompressed RGGB mosaic (H, W) with its levels, neutral camera colours."""
     height, width = mosaic.shape
     one = struct.pack("<II", 1, 1)
-    matrix = b"".join(struct.pack("<ii", round(1e4 * v), 10_000) for v in (3.2405, -1.5371, -0.4985, -0.9693, 1.876, 0.0416, 0.0556, -0.204, 1.0572))
+    matrix = b"".join(
+        struct.pack("<ii", round(1e4 * v), 10_000)
+        for v in (3.2405, -1.5371, -0.4985, -0.9693, 1.876, 0.0416, 0.0556, -0.204, 1.0572)
+    )
     entries: list[tuple[int, int, int, bytes]] = [
         (254, 4, 1, struct.pack("<I", 0)),
         (256, 4, 1, struct.pack("<I", width)),
@@ -83,9 +92,8 @@ def write_dng(path: Path, mosaic: NDArray[np.uint16], *, black: int, white: int)
     values_at = 8 + 2 + 12 * len(entries) + 4
     samples_at = values_at + sum(len(data) + len(data) % 2 for *_, data in entries if len(data) > 4)
     directory, values = struct.pack("<H", len(entries)), b""
-    for tag, kind, count, data in entries:
-        if tag == 273:
-            data = struct.pack("<I", samples_at)
+    for tag, kind, count, value in entries:
+        data = struct.pack("<I", samples_at) if tag == 273 else value
         if len(data) > 4:
             directory += struct.pack("<HHII", tag, kind, count, values_at + len(values))
             values += data + b"\0" * (len(data) % 2)

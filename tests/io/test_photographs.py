@@ -4,8 +4,8 @@ from datetime import datetime
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 from photographs import photograph
+from PIL import Image
 from shots import XMP, exif_block, icc_profile, write_dng, write_shot
 
 from reelprior.io.errors import InputError, OutputError
@@ -67,7 +67,9 @@ def test_how_it_was_taken_is_read_without_decoding(tmp_path):
 def test_absurd_exif_is_no_reason_to_stop(tmp_path, exif):
     path = tmp_path / "in.png"
     samples = np.zeros((8, 8, 3), np.uint8)
-    done, data = cv2.imencodeWithMetadata(".png", samples, [cv2.IMAGE_METADATA_EXIF], [np.frombuffer(exif, np.uint8)])
+    done, data = cv2.imencodeWithMetadata(
+        ".png", samples, [cv2.IMAGE_METADATA_EXIF], [np.frombuffer(exif, np.uint8)]
+    )
     assert done
     path.write_bytes(bytes(data))
     source = read_photograph(path)
@@ -135,7 +137,9 @@ def test_linear_light_gets_a_display_curve_in_eight_bits_only(tmp_path):
     source = read_photograph(write_dng(tmp_path / "in.dng", mosaic, black=512, white=15872))
     write_photograph(tmp_path / "out.jpg", source.pixels, like=source)
     write_photograph(tmp_path / "out.tif", source.pixels, like=source)
-    assert read_photograph(tmp_path / "out.jpg").pixels.mean() == pytest.approx(float(display_curve(np.float32([0.5]))[0]), abs=0.02)
+    assert read_photograph(tmp_path / "out.jpg").pixels.mean() == pytest.approx(
+        float(display_curve(np.float32([0.5]))[0]), abs=0.02
+    )
     assert read_photograph(tmp_path / "out.tif").pixels.mean() == pytest.approx(0.5, abs=0.02)
 
 

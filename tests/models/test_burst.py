@@ -4,7 +4,14 @@ from photographs import panned, photograph, psnr
 
 from reelprior.models.burst import Shots, restore_burst
 from reelprior.models.noise import NoiseModel
-from reelprior.models.settings import ComputeSettings, EngineSettings, FitSettings, NetworkSettings, PhotoSettings, StoppingSettings
+from reelprior.models.settings import (
+    ComputeSettings,
+    EngineSettings,
+    FitSettings,
+    NetworkSettings,
+    PhotoSettings,
+    StoppingSettings,
+)
 
 CPU = ComputeSettings(device="cpu", autocast="off")
 NOISE = NoiseModel(0.0, 0.08**2)

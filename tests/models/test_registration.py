@@ -11,7 +11,11 @@ HOMOGRAPHY = np.array([[1.004, 0.012, 2.3], [-0.010, 0.998, -1.7], [1e-5, -2e-5,
 def moved(picture):
     height, width = picture.shape[1:]
     return cv2.warpPerspective(
-        picture.transpose(1, 2, 0), HOMOGRAPHY, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        picture.transpose(1, 2, 0),
+        HOMOGRAPHY,
+        (width, height),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REFLECT,
     ).transpose(2, 0, 1)
 
 

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from pairs import flash_pair
@@ -9,7 +7,16 @@ from shots import XMP, exif_block, icc_profile, write_shot
 from reelprior.io.photographs import read_photograph
 
 #: Small and quick; what is tested here is the way from files to files.
-QUICK = ("--set", "fit.iterations=30", "--set", "network.channels=[16,16]", "--set", "network.skip_channels=[8,8]", "--device", "cpu")
+QUICK = (
+    "--set",
+    "fit.iterations=30",
+    "--set",
+    "network.channels=[16,16]",
+    "--set",
+    "network.skip_channels=[8,8]",
+    "--device",
+    "cpu",
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +31,11 @@ def shots(tmp_path_factory):
 
 def test_a_pair_becomes_one_photograph_of_the_same_depth_with_a_report(run, shots, tmp_path):
     flash, ambient, clean = shots
-    outcome = run("flash", flash, ambient, tmp_path / "out.tif", "--json", "--report", tmp_path / "r.html", *QUICK)
-    assert outcome.status == 0, outcome.err
-    facts = json.loads(outcome.out)
+    outcome = run(
+        "flash", flash, ambient, tmp_path / "out.tif", "--json", "--report", tmp_path / "r.html", *QUICK
+    )
+    assert outcome.status == 0, outcome.stderr
+    facts = outcome.json
     assert facts["alignment"]["kind"] in ("homography", "flow")
     restored = read_photograph(tmp_path / "out.tif")
     assert restored.bits == 16
@@ -60,13 +69,13 @@ def test_swapped_shots_are_noticed_and_put_right(run, shots, tmp_path):
     flash, ambient, clean = shots
     outcome = run("flash", ambient, flash, tmp_path / "out.png", "--json", *QUICK)
     assert outcome.status == 0
-    assert "is taken for the ambient shot" in json.loads(outcome.out)["notes"][0]
-    assert "is taken for the ambient shot" in outcome.err
+    assert "is taken for the ambient shot" in outcome.json["notes"][0]
+    assert "is taken for the ambient shot" in outcome.stderr
     assert psnr(read_photograph(tmp_path / "out.png").pixels, clean) > 24
 
 
 def test_bad_pairs_are_one_line_each(run, shots, tmp_path):
-    flash, ambient, _ = shots
+    _, ambient, _ = shots
     other = write_shot(tmp_path / "small.png", photograph(48, 64))
     black = write_shot(tmp_path / "black.png", np.zeros((3, 96, 112), np.float32))
     white = write_shot(tmp_path / "white.png", np.ones((3, 96, 112), np.float32))
@@ -80,8 +89,8 @@ def test_bad_pairs_are_one_line_each(run, shots, tmp_path):
         (tmp_path / "none.png", ambient, "none.png"),
     ]:
         outcome = run("flash", first, second, tmp_path / "out.png", *QUICK)
-        assert outcome.status == 3, outcome.err
-        assert said in outcome.err.splitlines()[-1]
+        assert outcome.status == 3, outcome.stderr
+        assert said in outcome.stderr.splitlines()[-1]
         assert not (tmp_path / "out.png").exists()
 
 
@@ -95,7 +104,7 @@ def test_wrong_options_are_usage(run, shots, tmp_path):
     ]:
         outcome = run("flash", flash, ambient, tmp_path / "out.png", *options)
         assert outcome.status == 2
-        assert said in outcome.err
+        assert said in outcome.stderr
 
 
 def test_an_existing_output_is_not_replaced_unasked(run, shots, tmp_path):
@@ -115,11 +124,11 @@ def test_a_folder_goes_on_after_a_pair_that_fails(run, tmp_path):
     write_shot(source / "alone.png", flash)
     outcome = run("flash", source, tmp_path / "out", "--json", *QUICK)
     assert outcome.status == 4
-    facts = json.loads(outcome.out)
+    facts = outcome.json
     assert [pair["output"] for pair in facts["pairs"]] == [str(tmp_path / "out" / "b_noflash.png")]
-    assert "a_flash.png: is black" in outcome.err
-    assert "alone.png: belongs to no pair" in outcome.err
-    assert "1 of 2 pairs failed" in outcome.err
+    assert "a_flash.png: is black" in outcome.stderr
+    assert "alone.png: belongs to no pair" in outcome.stderr
+    assert "1 of 2 pairs failed" in outcome.stderr
 
 
 def test_a_burst_becomes_one_photograph(run, tmp_path):
@@ -127,8 +136,8 @@ def test_a_burst_becomes_one_photograph(run, tmp_path):
     noise = np.random.default_rng(1).normal(0, 0.08, clean.shape)
     paths = [write_shot(tmp_path / f"{t}.png", (clean + noise)[t].astype(np.float32)) for t in range(3)]
     outcome = run("burst", *paths, tmp_path / "out.png", "--json", *QUICK)
-    assert outcome.status == 0, outcome.err
-    assert json.loads(outcome.out)["shots"] == 3
+    assert outcome.status == 0, outcome.stderr
+    assert outcome.json["shots"] == 3
     restored = read_photograph(tmp_path / "out.png").pixels
     assert psnr(restored, clean[0]) > psnr(read_photograph(paths[0]).pixels, clean[0]) + 4
 
