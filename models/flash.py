@@ -17,14 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
 from reelprior.models.estimates import fill_hidden, guided_estimate, mixture_weights, unbiased
 from reelprior.models.fit import Prior, Problem, fit
+from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.settings import ComputeSettings, EngineSettings, FitSettings
 from reelprior.models.spatial import quick_denoise
-from reelprior.models.temporal import Step
+from reelprior.models.progress import Step
 from reelprior.models.tiles import Canvas, Tile, plan_tiles
 
 __all__ = ["Pair", "RelativePrior", "restore_pair", "seconds_for"]
@@ -119,7 +121,7 @@ def restore_pair(
     pair
         Aligned shots.
     engine, compute, seed
-        Settings; ``engine.photo`` has those of tiles and of the mean over several seeds.
+        Settings; ``engine.photo`` has those of tiles, ``engine.fit.starts`` fits of several seeds are averaged.
     on_step
         Called once per iteration, with the tile as frame; may raise to end the work.
 
@@ -133,7 +135,7 @@ def restore_pair(
     FitError
         See `reelprior.models.fit.fit`.
     """
-    photo = engine.photo
+    photo, starts = engine.photo, engine.fit.starts
     height, width = pair.visible.shape
     tiles = plan_tiles(height, width, photo.tile, photo.overlap)
     canvas = Canvas(tiles, channels=3)
@@ -142,11 +144,11 @@ def restore_pair(
     for tile in tiles:
         task = _TileFit(pair.part(tile), engine, resources, seed)
         latents = []
-        for number in range(photo.seeds):
+        for number in range(starts):
             start = None if tile.start_from is None else kept[tile.start_from, number]
 
             def on_iteration(done: float, loss: float, number: int = number, tile: Tile = tile) -> None:
-                on_step(Step(tile.index, tile.index + (number + done) / photo.seeds, loss))
+                on_step(Step(tile.index, tile.index + (number + done) / starts, loss))
 
             latent, kept[tile.index, number] = task.fit(seed + number, start, on_iteration)
             latents.append(latent)
@@ -169,7 +171,7 @@ def seconds_for(tiles: Sequence[Tile], *, engine: EngineSettings, compute: Compu
     per_pixel = (time.monotonic() - started) / _TIMED_ITERATIONS / (size[0] * size[1])
     pixels = sum(tile.read.height * tile.read.width for tile in tiles)
     iterations = max(engine.stopping.floor, _USUAL_SHARE * engine.fit.iterations)
-    return per_pixel * pixels * min(iterations, engine.fit.iterations) * engine.photo.seeds
+    return per_pixel * pixels * min(iterations, engine.fit.iterations) * engine.fit.starts
 
 
 def _short(engine: EngineSettings) -> FitSettings:
@@ -194,6 +196,7 @@ class _TileFit:
         light = _mean_around(quick, visible) / _mean_around(flash, visible)
         guide = torch.lerp(quick, (flash * light.clamp(max=_MOST_LIGHT)).clamp(0, 1), visible)
         noisy = compute.tensor(filled)[None]
+        self._seen = Clip(filled[None], hidden[None] > 0, pair.noise)
         self._filtered = [
             unbiased(guided_estimate(noisy, guide, radius=radius, flatness=_FLATNESS), pair.noise)
             for radius in _RADII
@@ -234,10 +237,13 @@ class _TileFit:
 
     def mixed(self, latent: Tensor) -> Tensor:
         """The best mixture of the generator's picture and the filters, (1, 3, H, W)."""
-        judged = self._judged[0, 0] > 0
-        if not bool(judged.any()):
+        if not bool(self._judged.any()):
             return latent
         estimates = [latent, *self._filtered]
+        return self._mixture([*estimates, self._filtered_together(self._mixture(estimates))])
+
+    def _mixture(self, estimates: Sequence[Tensor]) -> Tensor:
+        judged = self._judged[0, 0] > 0
         weights = mixture_weights(
             [estimate[0][:, judged] for estimate in estimates],
             self._observation.image[0][:, judged],
@@ -246,6 +252,19 @@ class _TileFit:
         return torch.stack(
             [estimate * float(weight) for estimate, weight in zip(estimates, weights, strict=True)]
         ).sum(0)
+
+    def _filtered_together(self, pilot: Tensor) -> Tensor:
+        """The ambient shot's patches, without its hidden pixels, denoised by each other as the pilot says."""
+        filtered = collaborate(
+            self._seen,
+            pilot.cpu().numpy(),
+            self.noise,
+            settings=self.engine.collaborative.model_copy(update={"radius": 0}),
+            fusion=self.engine.fusion,
+            compute=self.compute,
+            on_frame=lambda _done: None,
+        )
+        return self.compute.tensor(filtered[0])[None]
 
 
 def _mean_around(picture: Tensor, visible: Tensor) -> Tensor:

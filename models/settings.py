@@ -115,11 +115,10 @@ class StoppingSettings(_Group):
 
 
 class PhotoSettings(_Group):
-    """Photographs: how large ones are cut, and how many fits are averaged."""
+    """Photographs: how large ones are cut."""
 
     tile: Annotated[int, Field(ge=48)] = 512
     overlap: Annotated[int, Field(ge=0)] = 48
-    seeds: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
     def _tiles_overlap_by_a_third_at_most(self) -> Self:

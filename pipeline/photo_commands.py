@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from reelprior.pipeline.errors import RestorationError, UsageError, exit_status
+from reelprior.pipeline.quality import Quality
 from reelprior.pipeline.terminal import LogLevel, interruptible, make_display, set_up_logging
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ BitsOption = Annotated[int | None, typer.Option(help="8 or 16 bits in the output
 PresetOption = Annotated[str, typer.Option(help="A preset by name, or a TOML file of your own.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")]
 DenoiseOption = Annotated[str | None, typer.Option(help="auto, or sigma in 8-bit grey levels.")]
-SeedsOption = Annotated[int | None, typer.Option(min=1, help="Fits whose mean is taken; more is slower.")]
+QualityOption = Annotated[Quality, typer.Option(help="How much time it may take.")]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")]
 SeedOption = Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")]
 ReportOption = Annotated[
@@ -60,7 +61,7 @@ def _flash(  # noqa: PLR0917 - typer calls it by keyword
     denoise: DenoiseOption = None,
     align: AlignOption = "auto",
     bits: BitsOption = None,
-    seeds: SeedsOption = None,
+    quality: QualityOption = Quality.STANDARD,
     device: DeviceOption = None,
     report: ReportOption = None,
     seed: SeedOption = None,
@@ -78,7 +79,7 @@ def _flash(  # noqa: PLR0917 - typer calls it by keyword
         flash=str(first),
         ambient=str(second or first),
         output=str(target),
-        settings=_settings(preset, changes, denoise=denoise, seeds=seeds, device=device, seed=seed),
+        settings=_settings(preset, quality, changes, denoise=denoise, device=device, seed=seed),
         align=_align(align),
         bits=_bits(bits),
         overwrite=overwrite,
@@ -107,6 +108,7 @@ def _burst(  # noqa: PLR0917 - typer calls it by keyword
     denoise: DenoiseOption = None,
     align: AlignOption = "auto",
     bits: BitsOption = None,
+    quality: QualityOption = Quality.STANDARD,
     device: DeviceOption = None,
     report: ReportOption = None,
     seed: SeedOption = None,
@@ -127,7 +129,7 @@ def _burst(  # noqa: PLR0917 - typer calls it by keyword
     job = BurstJob(
         inputs=tuple(inputs),
         output=output,
-        settings=_settings(preset, changes, denoise=denoise, device=device, seed=seed),
+        settings=_settings(preset, quality, changes, denoise=denoise, device=device, seed=seed),
         scale=1 if scale == 1 else 2,
         align=_align(align),
         bits=_bits(bits),
@@ -198,12 +200,14 @@ def _output_name(pair: "PairPaths") -> str:
     return pair.ambient.stem + (suffix if suffix in {".jpg", ".jpeg", ".png", ".tif", ".tiff"} else ".tif")
 
 
-def _settings(preset: str, changes: list[str] | None, **options: str | int | None) -> "Settings":
+def _settings(
+    preset: str, quality: Quality, changes: list[str] | None, **options: str | int | None
+) -> "Settings":
     from reelprior.pipeline.presets import load_settings
 
-    keys = {"device": "compute.device", "seeds": "photo.seeds"}
+    keys = {"device": "compute.device"}
     given = {keys.get(name, name): value for name, value in options.items() if value is not None}
-    return load_settings(preset, overrides=changes or (), options=given)
+    return load_settings(preset, quality=quality, overrides=changes or (), options=given)
 
 
 def _align(text: str) -> Literal["auto", "homography", "none"]:

@@ -30,7 +30,7 @@ from reelprior.models.flash import restore_pair as fit_pair
 from reelprior.models.flash_visibility import flash_visibility
 from reelprior.models.noise import NoiseModel
 from reelprior.models.registration import Registration, register
-from reelprior.models.temporal import Step
+from reelprior.models.progress import Step
 from reelprior.pipeline.errors import Interrupted, UsageError
 from reelprior.pipeline.photo_report import write_photo_report
 from reelprior.pipeline.progress import Display

@@ -26,9 +26,9 @@ SMALL = NetworkSettings(channels=(16, 16), skip_channels=(8, 8))
 def engine(iterations=60, *, learning_rate=0.01, tile=512, overlap=16, seeds=1):
     return EngineSettings(
         network=SMALL,
-        fit=FitSettings(iterations=iterations, learning_rate=learning_rate),
+        fit=FitSettings(iterations=iterations, learning_rate=learning_rate, starts=seeds),
         stopping=StoppingSettings(floor=30, patience=30),
-        photo=PhotoSettings(tile=tile, overlap=overlap, seeds=seeds),
+        photo=PhotoSettings(tile=tile, overlap=overlap),
     )
 
 
