@@ -21,9 +21,9 @@ from reelprior.models.flash import RelativePrior
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation, fuse
 from reelprior.models.operators import Compose, Downsample, ForwardOperator, Identity, Warp
+from reelprior.models.progress import Step
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.models.spatial import quick_denoise
-from reelprior.models.progress import Step
 from reelprior.models.tiles import Canvas, Rectangle, plan_tiles
 from reelprior.models.warp import bicubic_noise_gain, visibility, warp
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reelprior.models.noise import NoiseModel, detect_clipping, estimate_noise
+from reelprior.models.noise import NoiseModel, PerChannel
+from reelprior.models.noise_estimate import detect_clipping, estimate_noise
 
 __all__ = ["Exposed", "expose", "relative_noise"]
 
@@ -52,8 +53,9 @@ def expose(pixels: NDArray[np.float32], *, noise: NoiseModel | None = None) -> E
     smooth = np.stack([cv2.GaussianBlur(channel, (0, 0), 2.0) for channel in pixels])
     factor = max(1.0, _BRIGHT / max(float(np.percentile(smooth, 99.9)), 1e-6))
     scaled = (pixels * np.float32(factor)).astype(np.float32)
-    measured = estimate_noise(np.clip(scaled, 0, 1)[None])
-    grain_px, strength = _grain(scaled, measured)
+    estimate = estimate_noise(np.clip(scaled, 0, 1)[None])
+    measured = estimate.noise
+    grain_px, strength = _grain(scaled, measured) if estimate.is_correlated else (1, 1.0)
     if noise is None:
         noise = _times(measured, strength)
     else:
@@ -78,7 +80,7 @@ def _grain(pixels: NDArray[np.float32], noise: NoiseModel) -> tuple[int, float]:
         height, width = (length // side * side for length in pixels.shape[1:])
         size = (width // side, height // side)
         small = np.stack([cv2.resize(c[:height, :width], size, interpolation=cv2.INTER_AREA) for c in pixels])
-        coarser = side * estimate_noise(np.clip(small, 0, 1)[None]).sigma
+        coarser = side * estimate_noise(np.clip(small, 0, 1)[None]).noise.sigma
         if sigma == 0 or coarser < _GRAIN_RATIO * sigma:
             break
         grain, strength, sigma = side, strength * coarser / sigma, coarser
@@ -87,9 +89,16 @@ def _grain(pixels: NDArray[np.float32], noise: NoiseModel) -> tuple[int, float]:
 
 def _exposed_by(noise: NoiseModel, factor: float) -> NoiseModel:
     """var[k y] = k^2 var[y], and x = (k x) / k."""
-    return replace(noise, gain=noise.gain * factor, offset=noise.offset * factor**2)
+    return replace(noise, gain=_scaled(noise.gain, factor), offset=_scaled(noise.offset, factor**2))
 
 
 def _times(noise: NoiseModel, strength: float) -> NoiseModel:
     """Noise of a deviation that many times larger."""
-    return replace(noise, gain=noise.gain * strength**2, offset=noise.offset * strength**2)
+    return replace(noise, gain=_scaled(noise.gain, strength**2), offset=_scaled(noise.offset, strength**2))
+
+
+def _scaled(value: PerChannel, factor: float) -> PerChannel:
+    if not isinstance(value, tuple):
+        return value * factor
+    red, green, blue = value
+    return red * factor, green * factor, blue * factor

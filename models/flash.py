@@ -24,9 +24,9 @@ from reelprior.models.fit import Prior, Problem, fit
 from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
+from reelprior.models.progress import Step
 from reelprior.models.settings import ComputeSettings, EngineSettings, FitSettings
 from reelprior.models.spatial import quick_denoise
-from reelprior.models.progress import Step
 from reelprior.models.tiles import Canvas, Tile, plan_tiles
 
 __all__ = ["Pair", "RelativePrior", "restore_pair", "seconds_for"]

@@ -78,7 +78,7 @@ def restore_burst(job: BurstJob, *, display: Display | None = None) -> PhotoResu
     first = photographs[0]
     pictures = [_like_the_first(photograph, first) for photograph in photographs]
     display.phase("aligning", frames=len(pictures))
-    exposed = expose(pictures[0], noise=given_noise(job.settings))
+    exposed = expose(pictures[0], noise=given_noise(job.settings, first.shot.iso))
     shots, alignments = _shots(job, pictures, exposed, display)
     restored, estimate = with_progress(
         lambda on_step: fit_burst(

@@ -27,7 +27,12 @@ AlignOption = Annotated[
 BitsOption = Annotated[int | None, typer.Option(help="8 or 16 bits in the output; by default as the input.")]
 PresetOption = Annotated[str, typer.Option(help="A preset by name, or a TOML file of your own.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")]
-DenoiseOption = Annotated[str | None, typer.Option(help="auto, or sigma in 8-bit grey levels.")]
+DenoiseOption = Annotated[
+    str | None,
+    typer.Option(
+        help="auto, sigma in 8-bit grey levels, or a noise profile (.toml), read at the ISO of EXIF."
+    ),
+]
 QualityOption = Annotated[Quality, typer.Option(help="How much time it may take.")]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")]
 SeedOption = Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")]

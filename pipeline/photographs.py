@@ -29,9 +29,10 @@ from reelprior.models.flash import Pair
 from reelprior.models.flash import restore_pair as fit_pair
 from reelprior.models.flash_visibility import flash_visibility
 from reelprior.models.noise import NoiseModel
-from reelprior.models.registration import Registration, register
 from reelprior.models.progress import Step
+from reelprior.models.registration import Registration, register
 from reelprior.pipeline.errors import Interrupted, UsageError
+from reelprior.pipeline.noise_profile import load_profile
 from reelprior.pipeline.photo_report import write_photo_report
 from reelprior.pipeline.progress import Display
 from reelprior.pipeline.settings import Settings
@@ -148,7 +149,7 @@ def restore_pair(job: PairJob, *, display: Display | None = None) -> PhotoResult
             f"{ambient.size[1]}x{ambient.size[0]}: both shots must be of one size and camera"
         )
     display.phase("aligning")
-    exposed = expose(ambient.pixels, noise=given_noise(job.settings))
+    exposed = expose(ambient.pixels, noise=given_noise(job.settings, ambient.shot.iso))
     aligned = _aligned(job, flash_pixels, exposed)
     warped = aligned.warp(flash_pixels) if job.align != "none" else flash_pixels
     visible = flash_visibility(warped, exposed.pixels, exposed.noise, inside=aligned.inside)
@@ -221,8 +222,16 @@ def with_progress(
     return pixels, estimate
 
 
-def given_noise(settings: Settings) -> NoiseModel | None:
-    """The noise that the user gave, of the photograph as it is, or None."""
+def given_noise(settings: Settings, iso: int | None) -> NoiseModel | None:
+    """The noise that the user gave, of the photograph as it is and at its ISO value, or None.
+
+    Raises
+    ------
+    UsageError
+        If it says that nothing is to be restored, or a profile cannot be used.
+    """
+    if settings.noise_profile is not None:
+        return load_profile(settings.noise_profile).at(iso)
     if settings.denoise == "none":
         raise UsageError("--denoise none leaves nothing to restore in a photograph: give auto or a sigma")
     return None if settings.denoise == "auto" else NoiseModel.from_sigma_8bit(float(settings.denoise))
