@@ -146,3 +146,15 @@ def test_a_burst_of_one_is_usage(run, tmp_path):
     path = write_shot(tmp_path / "0.png", photograph(48, 64))
     assert run("burst", path, tmp_path / "out.png").status == 2
     assert run("burst", path, path, tmp_path / "out.png", "--scale", "3").status == 2
+
+
+def test_a_noise_profile_is_read_at_the_iso_value_of_the_ambient_shot(run, tmp_path):
+    flash, ambient, _ = flash_pair(64, 80, shadow=False)
+    first = write_shot(tmp_path / "f.jpg", flash, exif=exif_block(flash=True))
+    second = write_shot(tmp_path / "a.jpg", ambient, exif=exif_block(flash=False, iso=1600))
+    profile = tmp_path / "camera.toml"
+    profile.write_text("[iso.400]\noffset = 25.0\n[iso.1600]\noffset = 400.0\n")
+    outcome = run("flash", first, second, tmp_path / "out.png", "--json", "--denoise", profile, *QUICK)
+    assert outcome.status == 0, outcome.stderr
+    # The square root of 400; clipping narrows nothing at mid-grey.
+    assert outcome.json["noise"]["sigma_8bit"] == pytest.approx(20, rel=0.02)
