@@ -22,6 +22,8 @@ _LONGEST_SIDE = 1600
 _LEAST_CORRELATION, _LEAST_SIGNIFICANCE = 0.2, 8.0
 #: Correct matches that a homography needs to be believed.
 _LEAST_INLIERS = 12
+#: A side of the picture is longer or shorter by this much at most in another hand-held shot.
+_LARGEST_STRETCH = 0.1
 #: Flow is used where it raises the correlation by this much; beyond this share of the diagonal it is no parallax.
 _FLOW_GAIN, _LARGEST_FLOW = 0.05, 0.02
 
@@ -112,8 +114,11 @@ def register(
     if by_features is not None:
         candidates.append(by_features)
     candidates.append(_homography_by_shift(first, second))
+    candidates = [homography for homography in candidates if _is_plausible(homography, first.shape)]
     start = max(candidates, key=lambda homography: _correlation(first, _moved(second, homography)))
     refined = _refined(first, second, start)
+    if not _is_plausible(refined, first.shape):
+        refined = start
     homography = max((start, refined), key=lambda h: _correlation(first, _moved(second, h)))
     moved = _moved(second, homography)
     correlation = _correlation(first, moved)
@@ -168,6 +173,17 @@ def _homography_by_features(
     if homography is None or int(inliers.sum()) < _LEAST_INLIERS:
         return None
     return np.asarray(homography, np.float32)
+
+
+def _is_plausible(homography: NDArray[np.float32], size: tuple[int, ...]) -> bool:
+    """Whether two hand-held shots can lie so: noise alone may correlate best under a bent or a much larger picture."""
+    height, width = size
+    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64)
+    moved = cv2.perspectiveTransform(corners, homography.astype(np.float64))[0]
+    if not np.isfinite(moved).all():
+        return False
+    sides = np.hypot(*(np.roll(moved, -1, axis=0) - moved).T) / [width, height, width, height]
+    return bool(np.abs(np.log(sides)).max() <= math.log(1 + _LARGEST_STRETCH))
 
 
 def _as_bytes(structure: NDArray[np.float32]) -> NDArray[np.uint8]:
