@@ -19,7 +19,7 @@ __all__ = ["Registration", "register"]
 #: Longest side of the pictures that are compared, in pixels: larger ones are shrunk by area first.
 _LONGEST_SIDE = 1600
 #: Correlation below which two shots are not taken for one scene, and in units of what chance gives.
-_LEAST_CORRELATION, _LEAST_SIGNIFICANCE = 0.2, 8.0
+_LEAST_CORRELATION, _LEAST_SIGNIFICANCE = 0.2, 5.0
 #: Correct matches that a homography needs to be believed.
 _LEAST_INLIERS = 12
 #: A side of the picture is longer or shorter by this much at most in another hand-held shot.

@@ -273,7 +273,7 @@ def check_alignment(aligned: Registration, path: str, onto: str) -> None:
     if not aligned.is_reliable:
         raise InputError(
             f"{path}: cannot be aligned with {onto} (structures correlate by {aligned.correlation:.2f}, "
-            "0.20 is the least): check that both show one scene, or use --align none"
+            "too little for their noise and size): check that both show one scene, or use --align none"
         )
 
 
