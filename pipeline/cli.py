@@ -1,6 +1,6 @@
-"""The command line: ``restore``, ``flash``, ``burst``, ``demo``, ``preview``, ``probe``, ``bag``, ``presets`` and ``doctor``.
+"""The command line: ``restore``, ``demo``, ``preview``, ``probe``, ``bag``, ``presets`` and ``doctor``.
 
-``batch_commands`` has the others.
+``batch_commands`` and ``photo_commands`` have the others.
 
 Options become a `Job` here, results become text or JSON here; everything between is elsewhere. What a command
 needs is imported inside it, so that ``--help`` does not wait for torch, and torch does not look for GPUs in a

@@ -178,7 +178,9 @@ def write_report(
         scores=_score_rows(comparison),
         symptoms=_symptom_rows(comparison),
         findings=[*findings, *_mark_finding(comparison)],
-        charts=[] if is_photograph else draw_charts(comparison.frames, efforts, expected_noise=_expected_noise(result)),
+        charts=[]
+        if is_photograph
+        else draw_charts(comparison.frames, efforts, expected_noise=_expected_noise(result)),
         is_photograph=is_photograph,
         others=[_other(caption, picture) for caption, picture in (others or {}).items()],
         facts=facts,
