@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from reelprior.io.orientation import turned
 from reelprior.io.photographs import Photograph, display_curve
 from reelprior.io.pictures import shrink
-from reelprior.pipeline.comparison import PICTURE_WIDTH, Comparison, FrameNumbers, Picture
+from reelprior.pipeline.comparison import Comparison, FrameNumbers
 from reelprior.pipeline.report import write_report
+from reelprior.pipeline.showcase import PICTURE_WIDTH, Picture
 
 __all__ = ["write_photo_report"]
 
