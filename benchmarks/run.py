@@ -35,6 +35,7 @@ BENCHMARKS = {
     "noise": "noise",
     "film": "film",
     "batch": "batch",
+    "flash": "flash",
     "ablation": "ablation",
     "still": "still",
 }

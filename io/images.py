@@ -26,6 +26,7 @@ __all__ = [
     "image_numbers",
     "is_images",
     "list_images",
+    "natural_order",
     "pixels_of",
     "read_alpha",
     "read_image",
@@ -73,12 +74,12 @@ def list_images(path: str | Path, *, allow_gaps: bool = False) -> list[Path]:
             raise InputError(
                 f"{path}: no images in this folder: it needs {', '.join(sorted(_SUFFIXES))} files"
             )
-        images.sort(key=_natural_order)
+        images.sort(key=natural_order)
     elif pattern and not path.exists():
         before, after = path.name[: pattern.start()], path.name[pattern.end() :]
         digits = f"\\d{{{int(pattern[1] or 1)},}}"
         fits = re.compile(re.escape(before) + digits + re.escape(after))
-        images = sorted((p for p in _listing(path.parent) if fits.fullmatch(p.name)), key=_natural_order)
+        images = sorted((p for p in _listing(path.parent) if fits.fullmatch(p.name)), key=natural_order)
         if not images:
             raise InputError(
                 f"{path}: no image matches this pattern: check the folder and the number of digits"
@@ -202,7 +203,7 @@ def _listing(folder: Path) -> list[Path]:
         raise InputError(f"{folder}: {error.strerror}: check the folder and its permissions") from error
 
 
-def _natural_order(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
+def natural_order(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
     """Sort key that takes runs of digits as numbers; the name itself settles ties."""
     parts = re.split(r"(\d+)", path.stem.lower())
     return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts], path.name

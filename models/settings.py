@@ -15,6 +15,7 @@ __all__ = [
     "FitSettings",
     "FusionSettings",
     "NetworkSettings",
+    "PhotoSettings",
     "StoppingSettings",
     "TemporalSettings",
 ]
@@ -113,6 +114,19 @@ class StoppingSettings(_Group):
     discrepancy: Annotated[float, Field(ge=0)] = 1.0
 
 
+class PhotoSettings(_Group):
+    """Photographs: how large ones are cut."""
+
+    tile: Annotated[int, Field(ge=48)] = 512
+    overlap: Annotated[int, Field(ge=0)] = 48
+
+    @model_validator(mode="after")
+    def _tiles_overlap_by_a_third_at_most(self) -> Self:
+        if 3 * self.overlap > self.tile:
+            raise ValueError(f"overlap must be at most a third of the tile: {self.tile // 3} for {self.tile}")
+        return self
+
+
 class ComputeSettings(_Group):
     """Where and in which arithmetic; nothing here changes what is computed, only how."""
 
@@ -131,3 +145,4 @@ class EngineSettings(_Group):
     fusion: FusionSettings = FusionSettings()
     collaborative: CollaborativeSettings = CollaborativeSettings()
     stopping: StoppingSettings = StoppingSettings()
+    photo: PhotoSettings = PhotoSettings()

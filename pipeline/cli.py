@@ -1,6 +1,6 @@
 """The command line: ``restore``, ``demo``, ``preview``, ``probe``, ``bag``, ``presets`` and ``doctor``.
 
-``batch_commands`` has the others.
+``batch_commands`` and ``photo_commands`` have the others.
 
 Options become a `Job` here, results become text or JSON here; everything between is elsewhere. What a command
 needs is imported inside it, so that ``--help`` does not wait for torch, and torch does not look for GPUs in a
@@ -20,6 +20,7 @@ import typer
 from reelprior.pipeline.batch_commands import add_batch_commands, parse_pairs
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.options import JsonOption, LogLevelOption, OverwriteOption, QuietOption
+from reelprior.pipeline.photo_commands import add_photo_commands
 from reelprior.pipeline.quality import Quality
 from reelprior.pipeline.terminal import interruptible, make_display, report_error, set_up_logging
 
@@ -156,6 +157,9 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         typer.echo(json.dumps(result.to_json()))
     elif not quiet:
         typer.echo(_summary(result))
+
+
+add_photo_commands(app)
 
 
 @app.command()

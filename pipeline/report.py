@@ -136,8 +136,10 @@ def write_report(
     comparison: Comparison,
     efforts: Sequence[FrameEffort] = (),
     findings: Sequence[Finding] = (),
+    others: Mapping[str, NDArray[np.float32]] | None = None,
+    is_photograph: bool = False,
 ) -> None:
-    """Write the report of one restored clip.
+    """Write the report of one restored clip or photograph.
 
     Parameters
     ----------
@@ -152,6 +154,10 @@ def write_report(
         What each frame took, as far as it is known.
     findings
         Defects that were detected; what the mask marks is added to them.
+    others
+        Further pictures under their captions, (3, h, w) in [0, 1].
+    is_photograph
+        Whether the comparison's frames are one photograph and parts of it, which have no numbers and no times.
 
     Raises
     ------
@@ -172,7 +178,11 @@ def write_report(
         scores=_score_rows(comparison),
         symptoms=_symptom_rows(comparison),
         findings=[*findings, *_mark_finding(comparison)],
-        charts=draw_charts(comparison.frames, efforts, expected_noise=_expected_noise(result)),
+        charts=[]
+        if is_photograph
+        else draw_charts(comparison.frames, efforts, expected_noise=_expected_noise(result)),
+        is_photograph=is_photograph,
+        others=[_other(caption, picture) for caption, picture in (others or {}).items()],
         facts=facts,
         tables=tables,
     )
@@ -218,6 +228,12 @@ def _panel(picture: Picture, change: float, amplification: int) -> Panel:
         change=change,
         lossless=lossless,
     )
+
+
+def _other(caption: str, picture: NDArray[np.float32]) -> tuple[str, str, int, int]:
+    """Caption, image, width and height."""
+    _, height, width = picture.shape
+    return caption, _data_uri(picture, lossless=height * width <= LOSSLESS_UP_TO_PIXELS), width, height
 
 
 def _data_uri(pixels: NDArray[np.float32], *, lossless: bool) -> str:
