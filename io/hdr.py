@@ -92,8 +92,8 @@ class HdrMetadata:
 
 def hdr_of(frame: av.VideoFrame) -> HdrMetadata | None:
     """What a decoded frame says; ``None`` where it says nothing."""
-    side_data: Any = frame.side_data  # PyAV's stubs know names as keys only
     try:
+        side_data: Any = frame.side_data  # PyAV's stubs know names as keys only
         side_data.keys()
     except ValueError:  # PyAV does not know a kind of side data of this frame, and then gives out none
         return None

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -76,11 +77,13 @@ def test_the_example_for_dask_jobqueue_makes_workers_of_one_gpu_and_one_thread()
     page = (DOCS / "clusters.md").read_text()
     [code] = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     names = {}
+    before = signal.getsignal(signal.SIGINT)
     exec(code.partition("cluster.adapt")[0].replace("memory=", 'interface="lo", memory='), names)
     try:
         script = names["cluster"].job_script()
     finally:
         names["cluster"].close()
+        signal.signal(signal.SIGINT, before)  # importing dask-jobqueue takes it
     assert "#SBATCH --gpus=1" in script
     assert "--nthreads 1" in script
     assert "--resources GPU=1" in script
