@@ -110,7 +110,7 @@ class StoppingSettings(_Group):
     held_out: Annotated[float, Field(ge=0, lt=0.5)] = 0.03
     floor: Annotated[int, Field(ge=0)] = 200
     patience: Annotated[int, Field(ge=1)] = 150
-    window: Annotated[int, Field(ge=2)] = 20
+    window: Annotated[int, Field(ge=2)] = 10
     discrepancy: Annotated[float, Field(ge=0)] = 1.0
 
 
