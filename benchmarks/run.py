@@ -35,6 +35,8 @@ BENCHMARKS = {
     "noise": "noise",
     "film": "film",
     "defects": "defects",
+    "batch": "batch",
+    "flash": "flash",
     "ablation": "ablation",
     "still": "still",
 }
@@ -103,7 +105,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
             type=_names(known),
             default=(),
             metavar="A,B",
-            help=f"only these of {', '.join(known)}: a trial, its numbers are not judged",
+            help=f"only these of {', '.join(known)}; with fewer clips or noises the numbers are not judged",
         )
     parser.add_argument(
         "--data",
@@ -122,12 +124,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help="change a setting everywhere: a trial, its numbers are not judged",
     )
     parser.add_argument(
-        "--update-readme", action="store_true", help="put the results of a whole run into README.md"
+        "--update-readme",
+        action="store_true",
+        help="put the results into README.md, where the command says which parts and methods took part",
     )
     options = parser.parse_args(arguments)
-    narrowed = (options.only, options.frames, options.changes, options.clips, options.noises, options.methods)
+    narrowed = (options.frames, options.changes, options.clips, options.noises)
     if options.update_readme and any(narrowed):
-        parser.error("--update-readme needs a whole run: only --data and --output go with it")
+        parser.error("--update-readme needs whole clips at all noises: --only and --methods may go with it")
     if options.frames is not None and options.frames < 2:
         parser.error(f"--frames {options.frames}: frame-to-frame error needs two frames at least")
     return options

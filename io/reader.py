@@ -21,6 +21,8 @@ from reelprior.io.errors import InputError
 from reelprior.io.frame import Frame
 from reelprior.io.images import SEQUENCE_RATE, is_images
 from reelprior.io.probe import MediaInfo, probe
+from reelprior.io.reading import AS_TAGGED, Reading
+from reelprior.io.samples import Samples, SamplesOf
 from reelprior.io.scan import FrameIndex, frame_digest
 from reelprior.io.sequence import SequenceReader
 
@@ -41,6 +43,9 @@ class Reader(Protocol):
     def read(self, start: int, stop: int | None = None) -> Iterator[Frame]:
         """Yield the frames of the half-open range ``start:stop``, to the end without ``stop``."""
 
+    def samples(self, start: int, stop: int | None = None) -> Iterator[Samples]:
+        """Yield the same frames as the code values that the source holds, with their opacity."""
+
     def __enter__(self) -> Self:
         """Return the reader."""
 
@@ -50,13 +55,19 @@ class Reader(Protocol):
         """Leave the reader."""
 
 
-def open_reader(path: str | Path, index: FrameIndex | None = None) -> Reader:
+def open_reader(
+    path: str | Path, index: FrameIndex | None = None, *, reading: Reading = AS_TAGGED, clip: bool = True
+) -> Reader:
     """Open a video file, a folder of images, a pattern or an image for reading.
 
     Parameters
     ----------
     index
         What `reelprior.io.scan` found. Ranges of a video then need not be decoded from the start.
+    reading
+        What overrules the file.
+    clip
+        Whether to clip pixels to [0, 1]: video holds values on both sides of it.
 
     Raises
     ------
@@ -64,7 +75,9 @@ def open_reader(path: str | Path, index: FrameIndex | None = None) -> Reader:
         As `reelprior.io.probe` does.
     """
     path = Path(path)
-    return SequenceReader(path) if is_images(path) else VideoReader(path, index)
+    if is_images(path):
+        return SequenceReader(path, reading=reading)
+    return VideoReader(path, index, reading=reading, clip=clip)
 
 
 class VideoReader:
@@ -77,6 +90,8 @@ class VideoReader:
     index
         What `reelprior.io.scan` found in it. Without one, times are those of the stream with the missing ones
         filled, and times that run back are not mended.
+    reading, clip
+        See `open_reader`.
 
     Raises
     ------
@@ -84,10 +99,19 @@ class VideoReader:
         As `reelprior.io.probe` does.
     """
 
-    def __init__(self, path: str | Path, index: FrameIndex | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        index: FrameIndex | None = None,
+        *,
+        reading: Reading = AS_TAGGED,
+        clip: bool = True,
+    ) -> None:
         self._path = Path(path)
         self._index = index
-        self.info: MediaInfo = probe(path)
+        self._reading = reading
+        self._clip = clip
+        self.info: MediaInfo = probe(path, reading=reading)
 
     def read(self, start: int, stop: int | None = None) -> Iterator[Frame]:
         """Yield the frames of the half-open range ``start:stop``, to the end without ``stop``, one at a time.
@@ -99,17 +123,24 @@ class VideoReader:
         InputError
             When the range reaches beyond the last frame, or the frame size changes within or before it.
         """
-        if self._index is not None and stop is None:
-            stop = len(self._index)
-        is_range = start >= 0 and (stop is None or start <= stop)
-        if not is_range or (self._index is not None and stop is not None and stop > len(self._index)):
-            there = "that is no range" if self._index is None else f"there are {len(self._index)}"
-            raise InputError(f"{self._path}: frames {start}:{stop} asked for, but {there}")
-        to_rgb = ToRgb()
+        stop = self._checked(start, stop)
+        to_rgb = ToRgb(reading=self._reading, clip=self._clip)
         for position, frame, pts in self._pictures(start, stop):
             duration = self._index.durations[position] if self._index else frame.duration or 0
             time_base = self.info.video.time_base
             yield Frame(to_rgb(frame), index=position, pts=pts, duration=duration, time_base=time_base)
+
+    def samples(self, start: int, stop: int | None = None) -> Iterator[Samples]:
+        """Yield the frames of `read` as the code values that the source holds, with their opacity.
+
+        Raises
+        ------
+        InputError
+            As `read` does.
+        """
+        samples_of = SamplesOf(self._reading)
+        for _, frame, _ in self._pictures(start, self._checked(start, stop)):
+            yield samples_of(frame)
 
     def __enter__(self) -> Self:
         """Return the reader."""
@@ -119,6 +150,16 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing stays open between reads."""
+
+    def _checked(self, start: int, stop: int | None) -> int | None:
+        """The end of a range; `InputError` where the range reaches beyond the clip."""
+        if self._index is not None and stop is None:
+            stop = len(self._index)
+        is_range = start >= 0 and (stop is None or start <= stop)
+        if not is_range or (self._index is not None and stop is not None and stop > len(self._index)):
+            there = "that is no range" if self._index is None else f"there are {len(self._index)}"
+            raise InputError(f"{self._path}: frames {start}:{stop} asked for, but {there}")
+        return stop
 
     def _pictures(self, start: int, stop: int | None) -> Iterator[tuple[int, av.VideoFrame, int]]:
         """Position, decoded frame and pts of each frame of the range."""

@@ -86,7 +86,9 @@ def _judge(grey: NDArray[np.float32], t: int, sensitivity: float) -> Plane:
     seeds = around.beyond > (_SEED_CONTRAST + _SEED_NOISE * around.unexplained) / sensitivity
     rim = around.beyond > (_RIM_CONTRAST + _RIM_NOISE * around.unexplained) / sensitivity
     largest = max(_LARGEST_PIXELS, _LARGEST_SHARE * frame.size)
-    crowd = cv2.boxFilter(rim.astype(np.float32), -1, (_CROWD, _CROWD), normalize=False)
+    crowd: Plane = cv2.boxFilter(rim.astype(np.float32), -1, (_CROWD, _CROWD), normalize=False).astype(
+        np.float32, copy=False
+    )
     for blob in _blobs(seeds, rim):
         sure = _confidence(blob, frame, around, crowd, sensitivity)
         if sure >= 0.5 and (blob.inside.sum() > largest or _moves(blob, grey, t, around.expected)):

@@ -56,9 +56,10 @@ class ToneCurve:
             return frame
         slope, level = self.gain + self.bend, frame - self.offset
         if abs(self.bend) < 1e-9:
-            return np.clip(level / slope, 0, 1).astype(np.float32)
-        root = np.sqrt(np.maximum(slope**2 - 4 * self.bend * level, 0))
-        return np.clip((slope - root) / (2 * self.bend), 0, 1).astype(np.float32)
+            before = level / slope
+        else:
+            before = (slope - np.sqrt(np.maximum(slope**2 - 4 * self.bend * level, 0))) / (2 * self.bend)
+        return np.clip(np.asarray(before, np.float32), 0, 1)
 
 
 def tone_quantiles(frame: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -187,8 +187,10 @@ def _line_contrast(signed: Plane) -> Plane:
     Half the difference of the sides is taken off: beside an edge of the scene they differ, beside a scratch they do
     not.
     """
-    calm = cv2.blur(signed, (1, 5))
-    sides = cv2.blur(calm, (2, 1), anchor=(0, 0))  # this column and the next
+    calm: Plane = cv2.blur(signed, (1, 5)).astype(np.float32, copy=False)
+    sides: Plane = cv2.blur(calm, (2, 1), anchor=(0, 0)).astype(
+        np.float32, copy=False
+    )  # this column and the next
     thin = calm - _side(_shifted(sides, -3), _shifted(sides, 2))
     wide = cv2.blur(calm, (3, 1)) - _side(_shifted(sides, -4), _shifted(sides, 3))
     contrast: Plane = np.maximum(np.maximum(thin, wide), 0)
@@ -216,7 +218,7 @@ def _shifted(picture: Plane, by: int) -> Plane:
 
 def _widened(votes: Plane) -> Plane:
     """Each pixel the largest of itself and its neighbours left and right."""
-    widened: Plane = cv2.dilate(votes, np.ones((1, 3), np.uint8))
+    widened: Plane = cv2.dilate(votes, np.ones((1, 3), np.uint8)).astype(np.float32, copy=False)
     return widened
 
 

@@ -25,8 +25,8 @@ def jump(before: NDArray[np.float32], after: NDArray[np.float32]) -> tuple[float
     height, width = before.shape
     scale = min(1.0, _WIDTH / width)
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in (before, after)]
-    (dx, dy), response = cv2.phaseCorrelate(*small, cv2.createHanningWindow(size, cv2.CV_32F))
+    first, second = (cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in (before, after))
+    (dx, dy), response = cv2.phaseCorrelate(first, second, cv2.createHanningWindow(size, cv2.CV_32F))
     return (dx / scale, dy / scale) if response >= _LEAST_RESPONSE else None
 
 

@@ -89,6 +89,8 @@ def _along_flow(frame: Plane, other: Plane) -> tuple[Plane, NDArray[np.bool_]]:
     height, width = frame.shape
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     rows, columns = rows + flow[1], columns + flow[0]
-    laid: Plane = cv2.remap(other, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    laid: Plane = cv2.remap(other, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(
+        np.float32, copy=False
+    )
     inside: NDArray[np.bool_] = (columns > -1) & (columns < width) & (rows > -1) & (rows < height)
     return laid, inside

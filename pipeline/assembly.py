@@ -4,6 +4,7 @@ Streams from end to end: besides one frame, only the few frames of the current f
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from reelprior.io.writer import open_writer
 from reelprior.pipeline.backlog import Task
 from reelprior.pipeline.job import Job
 from reelprior.pipeline.jobdir import JobDirectory
+from reelprior.pipeline.kept import kept_frames
 from reelprior.pipeline.plan import Chunk, Plan, fade_weights
 
 __all__ = ["assemble", "cross_fade"]
@@ -43,9 +45,9 @@ def assemble(
     writer = open_writer(
         job.output, source=source, coding=job.coding, overwrite=job.overwrite, index=index, frames=plan.frames
     )
-    with writer:
-        for written, (t, pixels) in enumerate(cross_fade(plan, chunks)):
-            writer.write(Frame(pixels, t, index.pts[t], index.durations[t], index.time_base))
+    with writer, closing(kept_frames(job, directory, source, index, plan.frames)) as kept:
+        for written, ((t, pixels), own) in enumerate(zip(cross_fade(plan, chunks), kept, strict=True)):
+            writer.write(Frame(pixels, t, index.pts[t], index.durations[t], index.time_base), own)
             on_frame(written + 1)
 
 

@@ -25,6 +25,7 @@ from reelprior.io.images import read_image
 from reelprior.io.masks import open_masks
 from reelprior.io.pictures import encode_png
 from reelprior.io.reader import open_reader
+from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.scan import FrameIndex
 from reelprior.models.defects import SURE, Defects, DefectSettings, grey_of, grown
 from reelprior.models.dropouts import find_dropouts
@@ -34,22 +35,27 @@ from reelprior.models.logo import LEAST_FRAMES, find_logo
 from reelprior.models.scratches import SCRATCH_REACH, find_scratches
 from reelprior.models.steadiness import jump, unsteadiness
 from reelprior.pipeline.errors import UsageError
+from reelprior.pipeline.job import Job
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.plan import Plan
 
 __all__ = [
     "Findings",
+    "MissingMasks",
     "check_length",
     "detect",
     "load_findings",
     "logo_in",
     "missing_in",
+    "missing_masks",
     "needs_a_fit",
     "tones_in",
 ]
 
 #: Frames, spread over the whole source, in which a logo is looked for.
 _FRAMES_FOR_LOGO = 32
+#: Detectors and what they find, for people.
+_KINDS = {"scratches": "Scratches", "dust": "Dust and dirt", "dropouts": "Lost lines of tape", "logo": "Logo"}
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,30 @@ class Findings:
         Pixels that are holes, by frame; frames without any are left out.
     curves
         Tone correction by frame; frames without any are left out.
+    frames
+        In how many frames each detector is sure of something.
     """
 
     facts: Mapping[str, float | bool] = field(default_factory=dict)
     marked: Mapping[int, int] = field(default_factory=dict)
     curves: Mapping[int, ToneCurve] = field(default_factory=dict)
+    frames: Mapping[str, int] = field(default_factory=dict)
+
+    def by_detector(self) -> list[tuple[str, int, str]]:
+        """Kind of defect, in how many frames, and how much of it, for people; without what was not found."""
+        found = [
+            (
+                _KINDS[name],
+                count,
+                f"{float(self.facts[f'{name}_percent']):.2g} % of the pixels of all frames, filled",
+            )
+            for name, count in self.frames.items()
+            if count
+        ]
+        if self.curves:
+            strongest = float(self.facts["flicker_8bit"])
+            found.append(("Flicker", len(self.curves), f"corrected by up to {strongest:.2g} grey levels"))
+        return found
 
     def curves_to_json(self) -> dict[str, list[float]]:
         """Offset, gain and bend by frame: with them `ToneCurve.undo` takes the correction back."""
@@ -116,20 +141,21 @@ def detect(
     if earlier is not None and earlier[1] == _hash_of_masks(directory, order.frames):
         return earlier[0]
     wishes, plan = order.job.settings.defects, order.plan(index)
-    path = order.job.input
     facts: dict[str, float | bool] = {}
     curves: dict[int, ToneCurve] = {}
     if wishes.deflicker:
-        curves, facts["unsteadiness_px"] = _tones(path, index, plan)
+        curves, facts["unsteadiness_px"] = _tones(order, index, plan)
         facts["flicker_8bit"] = _strongest(curves)
-    logo = logo_in(path, index) if wishes.logo else None
+    logo = logo_in(order.job.input, index, reading=order.job.settings.source.reading) if wishes.logo else None
     totals: dict[str, float] = {}
     marked: dict[int, int] = {}
+    counts: dict[str, int] = {}
     (directory.path / "masks").mkdir(exist_ok=True)
     for t, parts in _judged(order, index, plan, curves, logo):
         found = Defects.none((1, order.height, order.width))
         for name, part in parts.items():
             totals[name] = totals.get(name, 0.0) + float(part.mask.mean())
+            counts[name] = counts.get(name, 0) + bool(part.mask.any())
             found = found.merged(part)
         unsure = (found.confidence > 0) & ~found.mask
         totals["unsure"] = totals.get("unsure", 0.0) + float(unsure.mean())
@@ -138,7 +164,7 @@ def detect(
         _write_mask(directory.mask_path(t), found.confidence[0])
         on_frame(t + 1 - order.frames.start)
     shares = {f"{name}_percent": round(100 * total / len(order.frames), 4) for name, total in totals.items()}
-    findings = Findings({**shares, **facts}, marked, curves)
+    findings = Findings({**shares, **facts}, marked, curves, counts)
     _save(directory, findings, _hash_of_masks(directory, order.frames))
     return findings
 
@@ -151,16 +177,18 @@ def load_findings(directory: JobDirectory) -> Findings:
 
 def needs_a_fit(order: Order, directory: JobDirectory, frames: range) -> bool:
     """Whether anything in these frames is to be fitted: a job that fills holes only may have none here."""
-    if not order.job.restores_only_the_mask or order.job.mask is not None:
+    job = order.job
+    if job.settings.strength == 0:
+        return False
+    if not job.restores_only_the_mask or job.mask is not None:
         return True
     return any(t in frames for t in load_findings(directory).marked)
 
 
 def missing_in(
-    order: Order, index: FrameIndex, directory: JobDirectory, frames: range
+    job: Job, index: FrameIndex, directory: JobDirectory, frames: range, *, size: tuple[int, int]
 ) -> NDArray[np.bool_] | None:
     """The one missing mask, (T, H, W): what the user's mask and every detector mark, grown; None without either."""
-    job, size = order.job, (order.height, order.width)
     if job.mask is None and not job.settings.defects.masks:
         return None
     missing = np.zeros((len(frames), *size), np.bool_)
@@ -172,17 +200,39 @@ def missing_in(
     return grown(missing, job.settings.mask.grow)
 
 
+@dataclass(frozen=True)
+class MissingMasks:
+    """`missing_in` of one job, as `reelprior.io.masks.Masks`; `missing_masks` makes one."""
+
+    order: Order
+    index: FrameIndex
+    directory: JobDirectory
+
+    def read(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """See `reelprior.io.masks.Masks`."""
+        order, frames = self.order, range(start, stop)
+        size = (order.height, order.width)
+        missing = missing_in(order.job, self.index, self.directory, frames, size=size)
+        return np.zeros((len(frames), *size), np.bool_) if missing is None else missing
+
+
+def missing_masks(order: Order, index: FrameIndex, directory: JobDirectory) -> MissingMasks | None:
+    """What is missing in a job's frames; None where nothing was given and nothing looked for."""
+    given = order.job.mask is not None or order.job.settings.defects.masks
+    return MissingMasks(order, index, directory) if given else None
+
+
 def tones_in(directory: JobDirectory, frames: range) -> list[ToneCurve]:
     """The tone correction of each frame."""
     curves = load_findings(directory).curves
     return [curves.get(t, ToneCurve()) for t in frames]
 
 
-def logo_in(path: str, index: FrameIndex) -> Defects:
+def logo_in(path: str, index: FrameIndex, *, reading: Reading = AS_TAGGED) -> Defects:
     """A logo in the whole of a source, (1, H, W)."""
     count = min(_FRAMES_FOR_LOGO, len(index.pts))
     chosen = [(2 * i + 1) * len(index.pts) // (2 * count) for i in range(count)]
-    with open_reader(path, index) as reader:
+    with open_reader(path, index, reading=reading) as reader:
         levels = [
             np.rint(grey_of(frame.pixels) * 255).astype(np.uint8)
             for t in chosen
@@ -222,17 +272,17 @@ def _read(
     order: Order, index: FrameIndex, frames: range, curves: Mapping[int, ToneCurve]
 ) -> NDArray[np.float32]:
     pixels = np.empty((len(frames), 3, order.height, order.width), np.float32)
-    with open_reader(order.job.input, index) as reader:
+    with open_reader(order.job.input, index, reading=order.job.settings.source.reading) as reader:
         for frame in reader.read(frames.start, frames.stop):
             pixels[frame.index - frames.start] = curves.get(frame.index, ToneCurve()).apply(frame.pixels)
     return pixels
 
 
-def _tones(path: str, index: FrameIndex, plan: Plan) -> tuple[dict[int, ToneCurve], float]:
+def _tones(order: Order, index: FrameIndex, plan: Plan) -> tuple[dict[int, ToneCurve], float]:
     """Tone curves of all frames, scene by scene, and the unsteadiness in pixels: one pass, one frame in memory."""
     curves: dict[int, ToneCurve] = {}
     steadiness = []
-    with open_reader(path, index) as reader:
+    with open_reader(order.job.input, index, reading=order.job.settings.source.reading) as reader:
         for scene in plan.scenes:
             quantiles, jumps, before = [], [], None
             for frame in reader.read(scene.frames.start, scene.frames.stop):
@@ -276,6 +326,7 @@ def _save(directory: JobDirectory, findings: Findings, masks_hash: str | None) -
         "facts": dict(findings.facts),
         "marked": list(findings.marked.items()),
         "curves": [(t, *astuple(curve)) for t, curve in findings.curves.items()],
+        "frames": dict(findings.frames),
         "sha256": masks_hash,
     }
     directory.write_text(directory.found_path, json.dumps(fields, indent=1))
@@ -289,7 +340,8 @@ def _load(directory: JobDirectory) -> tuple[Findings, str] | None:
             fields["facts"],
             {int(t): int(count) for t, count in fields["marked"]},
             {int(t): ToneCurve(*numbers) for t, *numbers in fields["curves"]},
+            {str(name): int(count) for name, count in fields["frames"].items()},
         )
         return findings, str(fields["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

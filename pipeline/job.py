@@ -40,7 +40,7 @@ class Job(BaseModel):
     workers
         Processes of a local cluster; None works within this process.
     scheduler
-        Address of an existing Dask cluster instead.
+        Address of an existing Dask cluster instead, or the path of its scheduler file (``.json``).
     job_dir
         Where chunks and manifest live; None puts them beside the output and removes them after success.
     resume
@@ -53,6 +53,12 @@ class Job(BaseModel):
         Where to write the HTML report.
     reference
         Ground truth to measure against.
+    access
+        Access copies to make from the output: .mp4 (H.264) or .webm (AV1) files.
+    framemd5
+        Whether to write a hash for every frame of the source and of the output.
+    premis
+        Whether to write what was done as PREMIS events.
 
     Raises
     ------
@@ -76,6 +82,9 @@ class Job(BaseModel):
     mark: str | None = None
     report: str | None = None
     reference: str | None = None
+    access: tuple[str, ...] = ()
+    framemd5: bool = False
+    premis: bool = False
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Job":
@@ -105,11 +114,14 @@ class Job(BaseModel):
 
     def absolute(self) -> "Job":
         """The same job with absolute paths, for workers that run in another folder."""
-        names = ("input", "output", "mask", "job_dir", "mark", "report", "reference")
-        paths = {
+        names = ["input", "output", "mask", "job_dir", "mark", "report", "reference"]
+        if self.scheduler is not None and self.scheduler.endswith(".json"):
+            names.append("scheduler")  # a scheduler file
+        paths: dict[str, object] = {
             name: str(Path(path).absolute()) for name in names if (path := getattr(self, name)) is not None
         }
-        return self.model_copy(update=paths)
+        access = tuple(str(Path(path).absolute()) for path in self.access)
+        return self.model_copy(update=paths | {"access": access})
 
     def frame_range(self, total: int) -> range:
         """The frames to restore of a source with ``total`` frames.
@@ -178,7 +190,7 @@ def content_hash(path: str) -> str:
     """
     if Path(path).is_file():
         return sha256(path)
-    return _combined(f"{picture.name} {sha256(picture)}" for picture in list_images(path))
+    return _combined(f"{picture.name} {sha256(picture)}" for picture in list_images(path, allow_gaps=True))
 
 
 def mask_hash(path: str) -> str:

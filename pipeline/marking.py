@@ -110,7 +110,7 @@ def marked_picture(pixels: NDArray[np.float32], found: NDArray[np.float32]) -> N
 def _frames(
     order: Order, index: FrameIndex, directory: JobDirectory
 ) -> Iterator[tuple[Frame, NDArray[np.float32]]]:
-    with open_reader(order.job.input, index) as reader:
+    with open_reader(order.job.input, index, reading=order.job.settings.source.reading) as reader:
         for frame in reader.read(order.frames.start, order.frames.stop):
             yield frame, read_image(directory.mask_path(frame.index))[0][0]
 

@@ -6,6 +6,7 @@ and renames one whole file into place. Running it again gives the same file.
 
 import functools
 import logging
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,16 +23,18 @@ from reelprior.io.files import load_arrays, save_arrays, sha256
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex
 from reelprior.models import temporal
-from reelprior.models.defects import feathered
 from reelprior.models.errors import FitError
 from reelprior.models.settings import ComputeSettings
 from reelprior.models.temporal import Clip, Step
 from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
 from reelprior.pipeline.detection import missing_in, needs_a_fit, tones_in
-from reelprior.pipeline.errors import Interrupted, PipelineError
+from reelprior.pipeline.effort import EffortRecorder, save_record
+from reelprior.pipeline.errors import Interrupted, PipelineError, UnfitWorker
 from reelprior.pipeline.jobdir import JobDirectory, Order
+from reelprior.pipeline.mixing import blended, mixed, without_flicker
 from reelprior.pipeline.tiling import blend_parts
+from reelprior.pipeline.versions import versions
 
 __all__ = ["fit_key_frame", "restore_chunk"]
 
@@ -86,13 +89,14 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     if scene.key is None:
         raise ValueError(f"scene {scene_id} has no key frame")
     task = Task("key", scene_id)
-    watch = _watch(directory, task)
+    effort = EffortRecorder(scene.read.start)
+    watch = _watch(directory, task, effort)
     # Every tile has parameters of its own; each but the first starts from its neighbour's.
     fitted: list[dict[str, NDArray[np.float32]]] = []
-    tiles = order.tiles if needs_a_fit(order, directory, scene.frames) else ()
-    for tile in tiles:
+    for tile in order.tiles if needs_a_fit(order, directory, scene.frames) else ():
+        clip, _, _ = _read_clip(directory, order, index, scene.read, tile)
         parameters = temporal.fit_key_frame(
-            _read_clip(directory, order, index, scene.read, tile),
+            clip,
             scene.key - scene.read.start,
             start=None if tile.start_from is None else fitted[tile.start_from],
             engine=order.job.settings,
@@ -101,12 +105,15 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
             on_step=_share_of(watch, tile, frames=1, tiles=len(order.tiles)),
         )
         fitted.append(parameters)
-    path = directory.result_path(task)
     save_arrays(
-        path,
-        {_of_tile(tile, name): value for tile in tiles for name, value in fitted[tile.index].items()},
+        directory.result_path(task),
+        {
+            _of_tile(tile, name): value
+            for tile, found in zip(order.tiles, fitted, strict=False)
+            for name, value in found.items()
+        },
     )
-    return sha256(path)
+    return _finished(directory, task, effort)
 
 
 @_with_errors_that_travel
@@ -122,13 +129,19 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
     wanted = _shift(chunk.write, -chunk.read.start)
     has_key = plan.scenes[chunk.scene].key is not None
     fitted = load_arrays(directory.result_path(Task("key", chunk.scene))) if has_key else {}
-    watch = _watch(directory, task)
+    effort = EffortRecorder(chunk.read.start)
+    watch = _watch(directory, task, effort)
+
+    at = slice(wanted.start, wanted.stop)
+    settings = order.job.settings
     fits = needs_a_fit(order, directory, chunk.write)
 
     def restored(tile: Tile) -> NDArray[np.float32]:
-        clip = _read_clip(directory, order, index, chunk.read, tile)
+        clip, toned, source = _read_clip(directory, order, index, chunk.read, tile)
+        if settings.strength == 0:
+            return source[at]
         if not fits:
-            return clip.frames[wanted.start : wanted.stop]
+            return blended(toned[at], source[at], settings.strength)
         result = temporal.restore_clip(
             clip,
             wanted,
@@ -138,20 +151,43 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             seed=order.job.settings.seed,
             on_step=_share_of(watch, tile, frames=len(wanted), tiles=len(order.tiles)),
         )
-        if not order.job.restores_only_the_mask:
-            return result
-        return _keep_known_pixels(result, clip, wanted, feather=order.job.settings.mask.feather)
+        result = mixed(
+            result,
+            toned[at],
+            None if clip.missing is None else clip.missing[at],
+            sigma=order.noise.sigma,
+            only_missing=order.job.restores_only_the_mask,
+            feather=settings.mask.feather,
+        )
+        return blended(result, source[at], settings.strength)
 
     path = directory.result_path(task)
     if len(order.tiles) == 1:
-        write_frames(path, restored(order.tiles[0]))
-        return sha256(path)
+        frames = restored(order.tiles[0])
+        write_frames(path, frames, clip=_is_within(frames))
+        return _finished(directory, task, effort)
     with TemporaryDirectory(prefix=f".{task.name}-", dir=path.parent) as folder:
         parts = [Path(folder) / f"{tile.index}.mkv" for tile in order.tiles]
+        clip = True
         for tile, part in zip(order.tiles, parts, strict=True):
-            write_frames(part, restored(tile))
-        write_frames(path, blend_parts(order.tiles, parts))
-    return sha256(path)
+            frames = restored(tile)
+            is_within = _is_within(frames)
+            write_frames(part, frames, clip=is_within)
+            clip = clip and is_within
+        write_frames(path, blend_parts(order.tiles, parts), clip=clip)
+    return _finished(directory, task, effort)
+
+
+def _finished(directory: JobDirectory, task: Task, effort: EffortRecorder) -> str:
+    """Note what a result took; its hash."""
+    result_sha256 = sha256(directory.result_path(task))
+    save_record(directory, task, effort.record(result_sha256))
+    return result_sha256
+
+
+def _is_within(frames: NDArray[np.float32]) -> bool:
+    """Whether all values are in [0, 1], which makes smaller chunk files."""
+    return bool(frames.min() >= 0 and frames.max() <= 1)
 
 
 def _open(job_dir: str, threads: int) -> tuple[JobDirectory, Order, FrameIndex]:
@@ -161,8 +197,16 @@ def _open(job_dir: str, threads: int) -> tuple[JobDirectory, Order, FrameIndex]:
         torch.set_num_threads(threads)
         cv2.setNumThreads(threads)
     directory = JobDirectory(job_dir)
+    if not directory.path.exists():
+        raise UnfitWorker(f"the worker on {socket.gethostname()} does not see {job_dir}")
     _stop_if_told(directory)  # a task that was still waiting when the job was cancelled
-    return directory, *directory.load_order()
+    order, index = directory.load_order()
+    if order.version != versions()["reelprior"]:
+        raise UnfitWorker(
+            f"the worker on {socket.gethostname()} has reelprior {versions()['reelprior']}, "
+            f"the job was begun with {order.version}"
+        )
+    return directory, order, index
 
 
 def _compute(order: Order, device: str) -> ComputeSettings:
@@ -170,38 +214,31 @@ def _compute(order: Order, device: str) -> ComputeSettings:
     return order.job.settings.compute.model_copy(update={"device": device})
 
 
-def _read_clip(directory: JobDirectory, order: Order, index: FrameIndex, frames: range, tile: Tile) -> Clip:
-    """A tile of the frames of a range without their flicker, with what is missing in them and how noisy they are."""
+def _read_clip(
+    directory: JobDirectory, order: Order, index: FrameIndex, frames: range, tile: Tile
+) -> tuple[Clip, NDArray[np.float32], NDArray[np.float32]]:
+    """A tile of the frames of a range: for the engine; without their flicker, but not clipped; and as they are."""
     crop = tile.read.slices
-    curves = tones_in(directory, frames)
     pixels = np.empty((len(frames), 3, tile.read.height, tile.read.width), np.float32)
-    with open_reader(order.job.input, index) as reader:
+    reading = order.job.settings.source.reading
+    with open_reader(order.job.input, index, reading=reading, clip=False) as reader:
         for frame in reader.read(frames.start, frames.stop):
-            position = frame.index - frames.start
-            pixels[position] = curves[position].apply(frame.pixels[..., *crop])
-    missing = missing_in(order, index, directory, frames)
+            pixels[frame.index - frames.start] = frame.pixels[..., *crop]
+    missing = missing_in(order.job, index, directory, frames, size=(order.height, order.width))
     if missing is not None:
         missing = np.ascontiguousarray(missing[..., *crop])
-    return Clip(frames=pixels, missing=missing, noise=order.noise)
+    toned = without_flicker(pixels, tones_in(directory, frames))
+    within = toned if _is_within(toned) else np.clip(toned, 0, 1)
+    return Clip(frames=within, missing=missing, noise=order.noise), toned, pixels
 
 
-def _keep_known_pixels(
-    restored: NDArray[np.float32], clip: Clip, wanted: range, *, feather: int
-) -> NDArray[np.float32]:
-    """The restored pixels where the mask says missing, the source's own elsewhere. All (t, 3, H, W)."""
-    at = slice(wanted.start, wanted.stop)
-    if clip.missing is None:
-        return clip.frames[at]
-    weights = feathered(clip.missing[at], feather)[:, None]  # (t, 1, H, W) against (t, 3, H, W)
-    return np.where(weights == 0, clip.frames[at], weights * restored + (1 - weights) * clip.frames[at])
-
-
-def _watch(directory: JobDirectory, task: Task) -> Callable[[Step], None]:
-    """What the engine calls once per iteration: tells the client where it is, and stops when asked to."""
+def _watch(directory: JobDirectory, task: Task, effort: EffortRecorder) -> Callable[[Step], None]:
+    """What the engine calls once per iteration: counts, tells the client where it is, stops when asked to."""
     last = -_SECONDS_BETWEEN_CHECKS
 
     def on_step(step: Step) -> None:
         nonlocal last
+        effort.on_step(step)
         now = time.monotonic()
         if (
             now - last < _SECONDS_BETWEEN_CHECKS

@@ -37,15 +37,18 @@ def read(folder):
 
 
 def test_dust_is_found_repaired_and_nothing_else_is_touched(run, shots, tmp_path, damaged):
-    outcome = run("restore", shots, tmp_path / "out", *ONLY_DUST, "--json", "--mark", tmp_path / "marks")
+    views = ["--mark", tmp_path / "marks", "--report", tmp_path / "report.html"]
+    outcome = run("restore", shots, tmp_path / "out", *ONLY_DUST, "--json", *views)
     assert outcome.status == 0, outcome.stderr
     assert outcome.json["defects"]["dust_percent"] > 0.3
     found = read(tmp_path / "marks" / "masks")[:, 0] >= 128
     changed = (read(tmp_path / "out") != read(shots)).any(axis=1)
     assert not (changed & ~found).any()
     assert changed[found].mean() > 0.6  # the rim of a blot may come out as it was
+    assert "Dust and dirt" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_two_workers_find_and_give_the_same(run, shots, tmp_path):
     run("restore", shots, tmp_path / "one", *ONLY_DUST)
     assert run("restore", shots, tmp_path / "two", *ONLY_DUST, "--workers", "2").status == 0
@@ -78,7 +81,8 @@ def test_findings_are_kept_with_the_job_and_altered_masks_are_made_again(run, sh
     mask = tmp_path / "job" / "masks" / "000002.png"
     whole = mask.read_bytes()
     mask.write_bytes(encode_png(np.zeros((3, 64, 72), np.float32)))
-    run("restore", shots, tmp_path / "b", *ONLY_DUST, *job)
+    again = run("restore", shots, tmp_path / "b", *ONLY_DUST, *job, "--json").json
+    assert again["chunks_reused"] == again["chunks"]  # what is found decides nothing about which job it is
     assert mask.read_bytes() == whole
     assert json.loads((tmp_path / "job" / "masks" / "found.json").read_text()) == found
 
