@@ -4,6 +4,8 @@ A video is opened anew for every range, so readers hold no state and no file, an
 same time. With a `FrameIndex` the start of a range is found by seeking, and time and digest of every frame
 are compared with the index on the way. Where they differ (seeks that miss, decoders that need more of the
 past) or the times had to be mended, the range is decoded from the start of the file, which is always right.
+
+In place of a lost frame comes the one before it, as a player would show it; the index says which are lost.
 """
 
 from bisect import bisect_left
@@ -18,13 +20,15 @@ import av
 from reelprior.io.colour import ToRgb
 from reelprior.io.container import check_size, decode, open_container, video_stream
 from reelprior.io.errors import InputError
+from reelprior.io.field_rate import at_frame_rate, info_at_field_rate, is_bottom
+from reelprior.io.fields import field_picture
 from reelprior.io.frame import Frame
 from reelprior.io.images import SEQUENCE_RATE, is_images
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.scan import FrameIndex, frame_digest
 from reelprior.io.sequence import SequenceReader
 
-__all__ = ["Reader", "VideoReader", "open_reader"]
+__all__ = ["FieldReader", "Reader", "VideoReader", "open_reader"]
 
 # Nearer to the start than this, seeking gains nothing.
 _WORTH_SEEKING = 48
@@ -56,7 +60,8 @@ def open_reader(path: str | Path, index: FrameIndex | None = None) -> Reader:
     Parameters
     ----------
     index
-        What `reelprior.io.scan` found. Ranges of a video then need not be decoded from the start.
+        What `reelprior.io.scan` found. Ranges of a video then need not be decoded from the start. For the index of
+        fields (`reelprior.io.field_rate`) the reader yields fields.
 
     Raises
     ------
@@ -64,7 +69,11 @@ def open_reader(path: str | Path, index: FrameIndex | None = None) -> Reader:
         As `reelprior.io.probe` does.
     """
     path = Path(path)
-    return SequenceReader(path) if is_images(path) else VideoReader(path, index)
+    if is_images(path):
+        return SequenceReader(path)
+    if index is not None and index.field_order is not None:
+        return FieldReader(path, index)
+    return VideoReader(path, index)
 
 
 class VideoReader:
@@ -87,6 +96,7 @@ class VideoReader:
     def __init__(self, path: str | Path, index: FrameIndex | None = None) -> None:
         self._path = Path(path)
         self._index = index
+        self._lost = frozenset(() if index is None else index.lost)
         self.info: MediaInfo = probe(path)
 
     def read(self, start: int, stop: int | None = None) -> Iterator[Frame]:
@@ -138,44 +148,69 @@ class VideoReader:
         self, index: FrameIndex, start: int, stop: int, *, margin: int
     ) -> Iterator[av.VideoFrame]:
         """The frames from ``start`` on, as long as all that is decoded is what the index says."""
-        position: int | None = None
+        position = start
         with open_container(self._path) as container:
             stream = video_stream(container, self._path)
             try:
                 container.seek(index.pts[max(start - margin, 0)], stream=stream, backward=True)
             except (av.FFmpegError, OSError, ValueError):  # not every container can seek
                 return
+            before: av.VideoFrame | None = None
             for frame in decode(container, stream, self._path):
-                if position is None:  # the first frame tells where the seek went
+                if before is None:  # the first frame tells where the seek went
                     position = start + 1 if frame.pts is None else bisect_left(index.pts, frame.pts)
                     if position > start:
                         return
+                else:
+                    for position in self._lost_from(position):
+                        if start <= position < stop:
+                            yield before
+                    position += 1
+                if position >= stop:
+                    return
                 if (frame.pts, frame_digest(frame)) != (index.pts[position], index.digests[position]):
                     return
                 self._check_size(frame, position)
                 if position >= start:
                     yield frame
-                position += 1
-                if position == stop:
+                if position + 1 == stop:
                     return
+                before = frame
 
     def _from_start(self, start: int, stop: int | None) -> Iterator[tuple[int, av.VideoFrame, int]]:
         position, pts, step = -1, 0, 0
+        before: av.VideoFrame | None = None
         with open_container(self._path) as container:
             stream = video_stream(container, self._path)
-            for position, frame in enumerate(decode(container, stream, self._path)):
+            for frame in decode(container, stream, self._path):
+                for position in self._lost_from(position):
+                    if before is not None and position >= start and (stop is None or position < stop):
+                        yield position, before, self._time(position, pts)
+                position += 1
+                if position == stop:
+                    return
                 self._check_size(frame, position)
                 pts = frame.pts if frame.pts is not None else pts + step
                 step = frame.duration or self._usual_step()
                 if position >= start:
-                    yield position, frame, self._index.pts[position] if self._index else pts
+                    yield position, frame, self._time(position, pts)
                 if position + 1 == stop:
                     return
+                before = frame
         if stop is not None:
             raise InputError(
                 f"{self._path}: frames {start}:{stop} asked for, but only {position + 1} can be decoded: "
                 f"ask for fewer, or scan the file again if it changed"
             )
+
+    def _lost_from(self, position: int) -> Iterator[int]:
+        """The lost positions that follow directly behind a position."""
+        while position + 1 in self._lost:
+            position += 1
+            yield position
+
+    def _time(self, position: int, pts: int) -> int:
+        return pts if self._index is None else self._index.pts[position]
 
     def _check_size(self, frame: av.VideoFrame, position: int) -> None:
         size = (self.info.video.height, self.info.video.width)
@@ -184,3 +219,39 @@ class VideoReader:
     def _usual_step(self) -> int:
         video = self.info.video
         return max(round(1 / Fraction((video.average_rate or SEQUENCE_RATE) * video.time_base)), 1)
+
+
+class FieldReader(VideoReader):
+    """Read the fields of an interlaced video as pictures, two a frame.
+
+    Parameters
+    ----------
+    path
+        The file.
+    index
+        Of the fields, from `reelprior.io.field_rate.at_field_rate`.
+    """
+
+    def __init__(self, path: str | Path, index: FrameIndex) -> None:
+        super().__init__(path, at_frame_rate(index))
+        self._fields = index
+        self._colour = self.info.video.colour
+        self.info = info_at_field_rate(self.info)
+
+    def read(self, start: int, stop: int | None = None) -> Iterator[Frame]:
+        """Yield the fields ``start:stop``, each on the grid of the frame; the other field's rows are interpolated."""
+        stop = len(self._fields) if stop is None else stop
+        if not 0 <= start <= stop <= len(self._fields):
+            raise InputError(
+                f"{self._path}: fields {start}:{stop} asked for, but there are {len(self._fields)}"
+            )
+        to_rgb = ToRgb(self._colour)
+        for position, frame, _ in self._pictures(start // 2, -(-stop // 2)):
+            for t in range(max(2 * position, start), min(2 * position + 2, stop)):
+                yield Frame(
+                    field_picture(frame, to_rgb, bottom=is_bottom(self._fields, t)),
+                    index=t,
+                    pts=self._fields.pts[t],
+                    duration=self._fields.durations[t],
+                    time_base=self._fields.time_base,
+                )
