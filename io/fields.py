@@ -4,6 +4,7 @@ An interlaced frame is two pictures of different moments, woven row by row. FFmp
 content, because flags are often missing (captures from tape) or wrong (progressive film in interlaced streams).
 """
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,12 +24,14 @@ ScanType: TypeAlias = Literal["progressive", "interlaced", "telecined"]
 
 # FFmpeg's numbers of orders in which the bottom field is shown first (AV_FIELD_BB, AV_FIELD_TB).
 _BOTTOM_FIRST = (3, 4)
-# Fewer frames with a verdict than this share say nothing: a still picture has no combs, whatever it is.
-_ENOUGH = 0.1
+# No interlaced video has fewer rows: pictures that small have been scaled, and moving patterns in them look like combs.
+_FEWEST_ROWS = 240
+# Combs of real fields all begin with the same one; where both are found they are something else.
+_OTHER_ORDER = 0.15
 # Combed among the frames with a verdict. Motion in part of the film only makes combs rare, so a flag halves it.
 _COMBED, _COMBED_AND_FLAGGED = 0.5, 0.25
-# 3:2 pulldown weaves two of five frames from different film frames, and repeats a field in two of five.
-_PULLDOWN_COMBED, _PULLDOWN_REPEATED = (0.2, 0.6), 0.2
+# 3:2 pulldown repeats the top field of one frame in five and the bottom field of another.
+_REPEATED = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,36 +42,41 @@ class FieldFacts:
     ----------
     frames
         How many were looked at.
+    rows
+        Height of a frame.
     flagged
         How many are flagged as interlaced.
     flagged_order
         What the stream says about which field comes first; top where it says nothing.
-    top, bottom, progressive
-        How many frames look interlaced with the top or the bottom field first, and how many progressive; the rest
-        shows too little motion to tell.
-    repeated
-        How many frames repeat a field of the one before, as pulldown makes them.
+    top, bottom
+        How many frames, each by itself, look interlaced with the top or the bottom field first.
+    progressive
+        How many, with the frames before them, look progressive; the rest shows too little motion to tell.
+    repeated_top, repeated_bottom
+        How many frames repeat that field of the one before, as pulldown makes them.
     """
 
     frames: int = 0
+    rows: int = 0
     flagged: int = 0
     flagged_order: FieldOrder = "top"
     top: int = 0
     bottom: int = 0
     progressive: int = 0
-    repeated: int = 0
+    repeated_top: int = 0
+    repeated_bottom: int = 0
 
     @property
     def type(self) -> ScanType:
         """The verdict: by content where there is enough motion to tell, else by the flags."""
-        told = self.top + self.bottom + self.progressive
         is_flagged = 2 * self.flagged > self.frames
-        if told == 0 or told < _ENOUGH * self.frames:
-            return "interlaced" if is_flagged else "progressive"
-        combed = (self.top + self.bottom) / told
-        low, high = _PULLDOWN_COMBED
-        if low <= combed <= high and self.repeated >= _PULLDOWN_REPEATED * self.frames:
+        most, least = max(self.top, self.bottom), min(self.top, self.bottom)
+        has_one_order = least <= _OTHER_ORDER * most
+        if most and min(self.repeated_top, self.repeated_bottom) >= _REPEATED * self.frames:
             return "telecined"
+        if most + self.progressive == 0 or not has_one_order or (self.rows < _FEWEST_ROWS and not is_flagged):
+            return "interlaced" if is_flagged else "progressive"
+        combed = most / (most + self.progressive)
         return "interlaced" if combed > (_COMBED_AND_FLAGGED if is_flagged else _COMBED) else "progressive"
 
     @property
@@ -92,12 +100,13 @@ class FieldDetector:
         self._order: FieldOrder = "bottom" if field_order in _BOTTOM_FIRST else "top"
         self._graph: Graph | None = None
         self._pix_fmt = ""
-        self._frames = self._flagged = 0
-        self._verdicts: dict[str, int] = {}
+        self._frames = self._flagged = self._rows = 0
+        self._verdicts: Counter[str] = Counter()
 
     def __call__(self, frame: av.VideoFrame) -> None:
         """Look at the next frame, whose time counts for nothing."""
         self._frames += 1
+        self._rows = frame.height
         self._flagged += frame.interlaced_frame
         # A picture's fields cannot be told apart without several rows of each.
         if frame.height < 8:
@@ -116,12 +125,14 @@ class FieldDetector:
         self._finish()
         return FieldFacts(
             frames=self._frames,
+            rows=self._rows,
             flagged=self._flagged,
             flagged_order=self._order,
-            top=self._verdicts.get("tff", 0),
-            bottom=self._verdicts.get("bff", 0),
-            progressive=self._verdicts.get("progressive", 0),
-            repeated=self._verdicts.get("repeated", 0),
+            top=self._verdicts["single tff"],
+            bottom=self._verdicts["single bff"],
+            progressive=self._verdicts["multiple progressive"],
+            repeated_top=self._verdicts["repeated top"],
+            repeated_bottom=self._verdicts["repeated bottom"],
         )
 
     def _finish(self) -> None:
@@ -141,10 +152,8 @@ class FieldDetector:
                 self._note(self._graph.pull())
 
     def _note(self, frame: av.VideoFrame) -> None:
-        verdict = frame.metadata.get("lavfi.idet.multiple.current_frame", "")
-        self._verdicts[verdict] = self._verdicts.get(verdict, 0) + 1
-        if frame.metadata.get("lavfi.idet.repeated.current_frame", "neither") != "neither":
-            self._verdicts["repeated"] = self._verdicts.get("repeated", 0) + 1
+        for kind in ("single", "multiple", "repeated"):
+            self._verdicts[f"{kind} {frame.metadata.get(f'lavfi.idet.{kind}.current_frame', '')}"] += 1
 
 
 def _idet(frame: av.VideoFrame) -> Graph:
