@@ -27,7 +27,9 @@ def at_field_rate(index: FrameIndex, order: FieldOrder) -> FrameIndex:
     halves = [min(half, 2 * step - 1) for half, step in zip(halves, [*steps, last], strict=True)]
     return replace(
         index,
-        pts=tuple(time for pts, half in zip(index.pts, halves, strict=True) for time in (2 * pts, 2 * pts + half)),
+        pts=tuple(
+            time for pts, half in zip(index.pts, halves, strict=True) for time in (2 * pts, 2 * pts + half)
+        ),
         durations=tuple(duration for duration in index.durations for _ in range(2)),
         time_base=index.time_base / 2,
         scene_scores=tuple(value for score in index.scene_scores for value in (score, 0.0)),

@@ -78,7 +78,9 @@ def open_masks(path: str | Path, *, size: tuple[int, int], frames: int) -> Masks
     return Masks(source, size=size, frames=frames)
 
 
-def unknown_samples(index: FrameIndex, start: int, stop: int, *, size: tuple[int, int]) -> NDArray[np.bool_] | None:
+def unknown_samples(
+    index: FrameIndex, start: int, stop: int, *, size: tuple[int, int]
+) -> NDArray[np.bool_] | None:
     """What a source itself leaves unknown of the frames ``start:stop``: all of lost frames, half the rows of fields.
 
     Parameters

@@ -116,7 +116,7 @@ class VideoReader:
             there = "that is no range" if self._index is None else f"there are {len(self._index)}"
             raise InputError(f"{self._path}: frames {start}:{stop} asked for, but {there}")
         to_rgb = ToRgb()
-        for position, frame, pts in self._pictures(start, stop):
+        for position, frame, pts in self.pictures(start, stop):
             duration = self._index.durations[position] if self._index else frame.duration or 0
             time_base = self.info.video.time_base
             yield Frame(to_rgb(frame), index=position, pts=pts, duration=duration, time_base=time_base)
@@ -130,7 +130,7 @@ class VideoReader:
     ) -> None:
         """Nothing stays open between reads."""
 
-    def _pictures(self, start: int, stop: int | None) -> Iterator[tuple[int, av.VideoFrame, int]]:
+    def pictures(self, start: int, stop: int | None) -> Iterator[tuple[int, av.VideoFrame, int]]:
         """Position, decoded frame and pts of each frame of the range."""
         if start == stop:
             return
@@ -162,9 +162,10 @@ class VideoReader:
                     if position > start:
                         return
                 else:
-                    for position in self._lost_from(position):
-                        if start <= position < stop:
+                    for gap in self._lost_after(position):
+                        if start <= gap < stop:
                             yield before
+                        position = gap
                     position += 1
                 if position >= stop:
                     return
@@ -183,9 +184,10 @@ class VideoReader:
         with open_container(self._path) as container:
             stream = video_stream(container, self._path)
             for frame in decode(container, stream, self._path):
-                for position in self._lost_from(position):
-                    if before is not None and position >= start and (stop is None or position < stop):
-                        yield position, before, self._time(position, pts)
+                for gap in self._lost_after(position):
+                    if before is not None and gap >= start and (stop is None or gap < stop):
+                        yield gap, before, self._time(gap, pts)
+                    position = gap
                 position += 1
                 if position == stop:
                     return
@@ -203,7 +205,7 @@ class VideoReader:
                 f"ask for fewer, or scan the file again if it changed"
             )
 
-    def _lost_from(self, position: int) -> Iterator[int]:
+    def _lost_after(self, position: int) -> Iterator[int]:
         """The lost positions that follow directly behind a position."""
         while position + 1 in self._lost:
             position += 1
@@ -246,7 +248,7 @@ class FieldReader(VideoReader):
                 f"{self._path}: fields {start}:{stop} asked for, but there are {len(self._fields)}"
             )
         to_rgb = ToRgb(self._colour)
-        for position, frame, _ in self._pictures(start // 2, -(-stop // 2)):
+        for position, frame, _ in self.pictures(start // 2, -(-stop // 2)):
             for t in range(max(2 * position, start), min(2 * position + 2, stop)):
                 yield Frame(
                     field_picture(frame, to_rgb, bottom=is_bottom(self._fields, t)),

@@ -8,7 +8,7 @@ import json
 import zlib
 from bisect import insort
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -71,7 +71,7 @@ class FrameIndex:
     damaged: tuple[int, ...] = ()
     undecodable: int = 0
     breaks_off: str = ""
-    fields: FieldFacts = FieldFacts()
+    fields: FieldFacts = field(default_factory=FieldFacts)
     field_order: FieldOrder | None = None
 
     def __post_init__(self) -> None:
@@ -152,7 +152,9 @@ def _scan_video(path: Path) -> FrameIndex:
         fields = FieldDetector(stream.codec_context.field_order)
         for index, frame in enumerate(decode(container, stream, path, damage=damage)):
             if index == most:
-                raise InputError(f"{path}: more than {most} frames: set REELPRIOR_MAX_FRAMES higher if that is right")
+                raise InputError(
+                    f"{path}: more than {most} frames: set REELPRIOR_MAX_FRAMES higher if that is right"
+                )
             size = size or (frame.height, frame.width)
             check_size(frame, index, size=size, path=path)
             raw.append(frame.pts)

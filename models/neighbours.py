@@ -152,6 +152,8 @@ class Neighbours:
             return torch.ones(1, 1, *self._clip.frames.shape[2:], device=self._compute.device)
         rows = missing_rows(missing)
         if margin and rows is not None:
-            missing = missing & ~rows[:, None]  # a margin around every other row would leave nothing: see `_sampled`
+            missing = (
+                missing & ~rows[:, None]
+            )  # a margin around every other row would leave nothing: see `_sampled`
         holes = self._compute.tensor(missing.astype(np.float32))[None, None]
         return 1 - functional.max_pool2d(holes, 2 * margin + 1, 1, margin) if margin else 1 - holes

@@ -30,9 +30,12 @@ def assemble(
     job: Job,
     source: MediaInfo,
     index: FrameIndex,
+    every: int = 1,
     on_frame: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Write the output from the chunk files of a job directory; ``on_frame`` hears how many are written.
+    """Write the output from the chunk files of a job directory; ``on_frame`` hears how many pictures were read.
+
+    ``index`` is that of the pictures to write: all of the plan's, or every so manieth.
 
     Raises
     ------
@@ -40,13 +43,16 @@ def assemble(
         If the output cannot be written; nothing stays under its name then.
     """
     chunks = ((chunk, read_frames(directory.result_path(Task("chunk", chunk.id)))) for chunk in plan.chunks)
+    frames = range(plan.frames.start // every, plan.frames.stop // every)
     writer = open_writer(
-        job.output, source=source, coding=job.coding, overwrite=job.overwrite, index=index, frames=plan.frames
+        job.output, source=source, coding=job.coding, overwrite=job.overwrite, index=index, frames=frames
     )
     with writer:
-        for written, (t, pixels) in enumerate(cross_fade(plan, chunks)):
-            writer.write(Frame(pixels, t, index.pts[t], index.durations[t], index.time_base))
-            on_frame(written + 1)
+        for done, (number, pixels) in enumerate(cross_fade(plan, chunks)):
+            t, between = divmod(number, every)
+            if not between:
+                writer.write(Frame(pixels, t, index.pts[t], index.durations[t], index.time_base))
+            on_frame(done + 1)
 
 
 def cross_fade(plan: Plan, chunks: Iterable[tuple[Chunk, Iterable[Pixels]]]) -> Iterator[tuple[int, Pixels]]:

@@ -1,4 +1,4 @@
-"""The command line: ``restore``, ``demo``, ``probe``, ``presets`` and ``doctor``.
+"""The command line: ``restore``, ``demo``, ``probe``, ``verify``, ``presets`` and ``doctor``.
 
 Options become a `Job` here, results become text or JSON here; everything between is elsewhere. What a command
 needs is imported inside it, so that ``--help`` does not wait for torch, and torch does not look for GPUs in a
@@ -88,6 +88,20 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         str | None, typer.Option(help="Ground truth: scores go into report and JSON.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
+    deinterlace: Annotated[
+        bool | None,
+        typer.Option(
+            "--deinterlace/--no-deinterlace",
+            help="Progressive pictures from fields or pulldown; or take frames as they are.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at frames that cannot be read, instead of repairing them.")
+    ] = False,
+    sidecar: Annotated[
+        bool | None,
+        typer.Option("--sidecar/--no-sidecar", help="Record of the job beside the output; videos get one."),
+    ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -102,7 +116,8 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
 
     # A mask alone asks for the mask to be filled and for nothing else to be touched.
     fitting = "inpaint" if mask is not None and denoise is None else "denoise"
-    options = {"denoise": denoise, "seed": seed, "compute.device": device}
+    handling = None if deinterlace is None else "deinterlace" if deinterlace else "ignore"
+    options = {"denoise": denoise, "seed": seed, "compute.device": device, "fields.handling": handling}
     settings = load_settings(
         preset or fitting,
         quality=quality,
@@ -123,6 +138,8 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         overwrite=overwrite,
         report=report,
         reference=reference,
+        strict=strict,
+        sidecar=sidecar,
     )
     with interruptible(), make_display(console, quiet=quiet or as_json) as display:
         result = run(job, display=display)
@@ -172,6 +189,30 @@ def probe_source(
     with interruptible():
         facts = inspect_source(source, profile=noise_profile, overwrite=overwrite)
     _print_facts(facts, as_json=as_json)
+
+
+@app.command()
+def verify(
+    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="A restored video, folder or picture.")],
+    source: Annotated[
+        str | None, typer.Option(metavar="INPUT", help="What it was made from; its sidecar knows.")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    log_level: LogLevelOption = "warning",
+) -> None:
+    """Compare an output with its source: exit status 0, or 4 and a list of what differs."""
+    set_up_logging(log_level)
+    from reelprior.pipeline.verify import verify_output
+
+    with interruptible():
+        verification = verify_output(output, source=source)
+    if as_json:
+        typer.echo(json.dumps(verification.to_json()))
+    elif not quiet:
+        typer.echo("\n".join(map(_printable, verification.lines())))
+    if not verification.holds:
+        raise typer.Exit(4)
 
 
 @app.command("presets")
@@ -232,7 +273,12 @@ def _print_facts(facts: dict[str, Any], *, as_json: bool) -> None:
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' '):<{width}}  {_readable(value)}".rstrip())
+        typer.echo(_printable(f"{name.replace('_', ' '):<{width}}  {_readable(value)}".rstrip()))
+
+
+def _printable(line: str) -> str:
+    """A line without control characters: names and tags of files are anybody's, terminals obey."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
 
 
 def _readable(value: object) -> str:

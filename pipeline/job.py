@@ -50,6 +50,10 @@ class Job(BaseModel):
         Where to write the HTML report.
     reference
         Ground truth to measure against.
+    strict
+        Whether frames that cannot be read end the job instead of being repaired.
+    sidecar
+        Whether to write the record of the job beside the output; None: for videos.
 
     Raises
     ------
@@ -72,6 +76,8 @@ class Job(BaseModel):
     overwrite: bool = False
     report: str | None = None
     reference: str | None = None
+    strict: bool = False
+    sidecar: bool | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Job":

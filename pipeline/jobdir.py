@@ -98,6 +98,10 @@ class JobDirectory:
         folder, suffix = _SUFFIXES[task.kind]
         return self.path / folder / f"{task.name}{suffix}"
 
+    def film_path(self, source_hash: str) -> Path:
+        """Of the frames found again in a telecined source. Hidden: it belongs to the source, not to one job."""
+        return self.path / f".film-{source_hash[:16]}.mkv"
+
     def is_foreign(self) -> bool:
         """Whether it holds files that are not ours, which must neither be mixed with ours nor deleted."""
         if not self.path.exists():
@@ -134,6 +138,8 @@ class JobDirectory:
         """Remove the directory after success; a foreign file in it keeps it alive."""
         self.clear()
         with suppress(OSError):
+            for film in self.path.glob(".film-*.mkv"):
+                film.unlink()
             self.path.rmdir()
 
     def save_order(self, order: Order, index: FrameIndex) -> None:

@@ -6,10 +6,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from reelprior.io.masks import open_masks
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.reader import open_reader
-from reelprior.io.scan import FrameIndex, scan
+from reelprior.io.scan import scan
 from reelprior.io.writer import check_output
 from reelprior.pipeline.assembly import assemble
 from reelprior.pipeline.backlog import Backlog, Task
@@ -17,16 +16,20 @@ from reelprior.pipeline.cluster import open_pool
 from reelprior.pipeline.comparison import Comparison, check_reference, compare
 from reelprior.pipeline.devices import check_device
 from reelprior.pipeline.errors import Interrupted, UsageError
+from reelprior.pipeline.footage import Footage, footage_of
 from reelprior.pipeline.job import Job, content_hash, fingerprint
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.manifest import Manifest
 from reelprior.pipeline.noise import noise_of
 from reelprior.pipeline.plan import Plan
 from reelprior.pipeline.progress import Display, frames_done
+from reelprior.pipeline.record import sidecar_of
 from reelprior.pipeline.report import write_report
 from reelprior.pipeline.result import Result
 from reelprior.pipeline.schedule import run_tasks
+from reelprior.pipeline.sidecar import wants_sidecar, write_sidecar
 from reelprior.pipeline.tiling import resolve_tile_size
+from reelprior.pipeline.unknown import open_job_masks
 
 __all__ = ["run"]
 
@@ -62,24 +65,24 @@ def run(job: Job, *, display: Display | None = None) -> Result:
     _check_request(job, source)
     display.phase("reading")
     index = scan(job.input)
-    frames = job.frame_range(len(index.pts))
-    _check_output(job, source, frames)
-    _check_companions(job, source, index, frames)
-
     job = job.model_copy(update={"settings": resolve_tile_size(job.settings)})
+    footage = footage_of(job, source, index)
+    source, index, frames = footage.source, footage.index, footage.frames
+    _check_output(job, source, footage.written_frames)
+    _check_companions(footage)
 
     # What every task needs to know, and the plan that follows from it.
-    noise, noise_facts = noise_of(job.input, index, frames, job.settings)
-    mask_hash = content_hash(job.mask) if job.mask else None
+    noise, noise_facts = noise_of(footage.job.input, index, frames, job.settings)
+    source_hash, mask_hash = content_hash(job.input), content_hash(job.mask) if job.mask else None
     profile_hash = content_hash(job.settings.noise_profile) if job.settings.noise_profile else None
     identity = fingerprint(
         job,
         frames=frames,
-        source_hash=content_hash(job.input),
+        source_hash=source_hash,
         mask_hash=mask_hash,
         profile_hash=profile_hash,
     )
-    order = Order(identity, job.absolute(), frames, source.video.height, source.video.width, noise)
+    order = Order(identity, footage.job.absolute(), frames, source.video.height, source.video.width, noise)
     plan = order.plan(index)
 
     # What an earlier run has finished, and the rest.
@@ -90,14 +93,22 @@ def run(job: Job, *, display: Display | None = None) -> Result:
         directory.save_order(order, index)
         _restore_chunks(job, plan, directory, manifest, display)
         display.phase("writing", frames=len(frames))
-        assemble(plan, directory, job=job, source=source, index=index, on_frame=display.update)
+        assemble(
+            plan,
+            directory,
+            job=job,
+            source=source,
+            index=footage.written_index,
+            every=footage.treatment.every,
+            on_frame=display.update,
+        )
 
     # What came out of it.
     result = Result(
         job=job,
         fingerprint=identity,
-        frames=len(frames),
-        first_frame=frames.start,
+        frames=len(footage.written_frames),
+        first_frame=footage.written_frames.start,
         seconds=time.monotonic() - started,
         noise=noise_facts,
         scenes=len(plan.scenes),
@@ -109,10 +120,12 @@ def run(job: Job, *, display: Display | None = None) -> Result:
     )
     if job.reference or job.report:
         display.phase("measuring")
-        comparison = _compare(job, frames)
+        comparison = _compare(footage)
         result = replace(result, scores=comparison.scores())
         if job.report:
             write_report(job.report, result=result.to_json(), comparison=comparison)
+    if wants_sidecar(job):
+        write_sidecar(sidecar_of(footage, result, source_hash=source_hash, mask_hash=mask_hash))
     if job.job_dir is None:
         directory.remove()
     return result
@@ -155,13 +168,17 @@ def _check_output(job: Job, source: MediaInfo, frames: range | None) -> None:
     check_output(job.output, source=source, coding=job.coding, overwrite=job.overwrite, frames=frames)
 
 
-def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: range) -> None:
+def _check_companions(footage: Footage) -> None:
     """Whether mask and reference fit the source."""
+    job, video = footage.job, footage.source.video
     if job.mask is not None:
-        open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
+        open_job_masks(job.mask, footage.index, size=(video.height, video.width))
     if job.reference is not None:
-        with open_reader(job.reference) as reference, open_reader(job.input, index) as reader:
-            check_reference(reference, reader, frames)
+        with (
+            open_reader(job.reference) as reference,
+            open_reader(job.input, footage.written_index) as reader,
+        ):
+            check_reference(reference, reader, footage.written_frames)
 
 
 def colour_facts(source: MediaInfo) -> str:
@@ -171,9 +188,10 @@ def colour_facts(source: MediaInfo) -> str:
     return f"{matrix}, {colour.range} (assumed)" if colour.range_is_assumed else f"{matrix}, {colour.range}"
 
 
-def _compare(job: Job, frames: range) -> Comparison:
+def _compare(footage: Footage) -> Comparison:
+    job, frames = footage.job, footage.written_frames
     with ExitStack() as stack:
-        before = stack.enter_context(open_reader(job.input))
+        before = stack.enter_context(open_reader(job.input, footage.written_index))
         after = stack.enter_context(open_reader(job.output))
         reference = stack.enter_context(open_reader(job.reference)) if job.reference else None
         return compare(before, after, reference, frames)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from reelprior.io.chunks import write_frames
 from reelprior.io.errors import MediaError
 from reelprior.io.files import load_arrays, save_arrays, sha256
-from reelprior.io.masks import open_masks
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex
 from reelprior.models import temporal
@@ -31,6 +30,7 @@ from reelprior.pipeline.backlog import Task, TaskProgress
 from reelprior.pipeline.errors import Interrupted, PipelineError
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.tiling import blend_parts
+from reelprior.pipeline.unknown import unknown_in
 
 __all__ = ["fit_key_frame", "restore_chunk"]
 
@@ -170,10 +170,9 @@ def _read_clip(order: Order, index: FrameIndex, frames: range, tile: Tile) -> Cl
     with open_reader(order.job.input, index) as reader:
         for frame in reader.read(frames.start, frames.stop):
             pixels[frame.index - frames.start] = frame.pixels[..., *crop]
-    missing = None
-    if order.job.mask is not None:
-        masks = open_masks(order.job.mask, size=(order.height, order.width), frames=len(index.pts))
-        missing = np.ascontiguousarray(masks.read(frames.start, frames.stop)[..., *crop])
+    missing = unknown_in(index, frames, mask=order.job.mask, size=(order.height, order.width))
+    if missing is not None:
+        missing = np.ascontiguousarray(missing[..., *crop])
     return Clip(frames=pixels, missing=missing, noise=order.noise)
 
 
