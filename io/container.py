@@ -19,7 +19,7 @@ from reelprior.io.errors import InputError
 from reelprior.io.limits import Limits, check_pixels
 from reelprior.io.slices import SliceCheck
 
-__all__ = ["Damage", "check_file", "check_size", "decode", "open_container", "video_stream"]
+__all__ = ["Damage", "check_file", "check_size", "decode", "no_frame", "open_container", "video_stream"]
 
 # What PyAV raises: its own tree, which is not all of OSError, besides what Python does for names and text.
 _FAILURES = (av.FFmpegError, OSError, ValueError)
@@ -73,7 +73,8 @@ def open_container(path: Path) -> Iterator[InputContainer]:
         )
     except av.ExitError as error:  # how FFmpeg says that it was interrupted
         raise InputError(
-            f"{path}: not open after {limits.max_seconds:g} seconds: set REELPRIOR_MAX_SECONDS higher if the disk is slow"
+            f"{path}: not open after {limits.max_seconds:g} seconds: "
+            "set REELPRIOR_MAX_SECONDS higher if the disk is slow"
         ) from error
     except _FAILURES as error:
         raise InputError(f"{path}: {_reason(error)}: {_REMEDY}") from error
@@ -151,6 +152,15 @@ def check_size(frame: av.VideoFrame, index: int, *, size: tuple[int, int], path:
             f"{path}: frame {index} is {frame.width}x{frame.height}, those before it are {width}x{height}: "
             f"cut the file there and restore the parts one by one"
         )
+
+
+def no_frame(path: Path) -> InputError:
+    """The error for a video without a single frame that decodes, one of which is a size above the limit."""
+    limit = Limits.from_environment().max_megapixels
+    return InputError(
+        f"{path}: not one frame can be decoded: check that it is complete, not encrypted, "
+        f"and below {limit:g} megapixels (REELPRIOR_MAX_MEGAPIXELS)"
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -157,6 +157,8 @@ def _described(stream: Stream) -> CopiedStream:
     )
     if isinstance(stream, AttachmentStream):
         described.digests.append(_digest(stream.data or b""))
+        described.times.append(_NO_TIME)
+        described.durations.append(0)
     return described
 
 

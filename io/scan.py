@@ -17,7 +17,7 @@ import av
 import numpy as np
 from av.filter import Graph
 
-from reelprior.io.container import Damage, check_size, decode, open_container, video_stream
+from reelprior.io.container import Damage, check_size, decode, no_frame, open_container, video_stream
 from reelprior.io.errors import InputError
 from reelprior.io.fields import FieldDetector, FieldFacts, FieldOrder
 from reelprior.io.images import SEQUENCE_RATE, is_images
@@ -163,7 +163,7 @@ def _scan_video(path: Path) -> FrameIndex:
             differences.append(difference(frame))
             fields(frame)
     if not raw:
-        raise InputError(f"{path}: not one frame can be decoded: check that it is complete and not encrypted")
+        raise no_frame(path)
     pts = presentation_times(raw, durations, step=max(round(1 / (rate * time_base)), 1))
     times_are_true = pts == raw
     index = FrameIndex(

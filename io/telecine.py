@@ -5,7 +5,6 @@
 (edits made after the telecine), and ``decimate`` drops the one in five that is there twice.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import closing
 from fractions import Fraction
@@ -24,7 +23,7 @@ from reelprior.io.tags import colour_tags, set_colour_tags
 
 __all__ = ["film_frames", "write_film"]
 
-_log = logging.getLogger(__name__)
+_VIDEO_RATE = Fraction(30000, 1001)
 
 
 def film_frames(path: str | Path, *, order: FieldOrder) -> Iterator[av.VideoFrame]:
@@ -43,7 +42,13 @@ def film_frames(path: str | Path, *, order: FieldOrder) -> Iterator[av.VideoFram
         for position, frame in enumerate(decode(container, stream, path)):
             if graph is None:
                 size = (frame.height, frame.width)
-                graph = _inverse_telecine(path, frame, stream.time_base or Fraction(1, av.time_base), order)
+                graph = _inverse_telecine(
+                    path,
+                    frame,
+                    time_base=stream.time_base or Fraction(1, av.time_base),
+                    rate=stream.average_rate or _VIDEO_RATE,
+                    order=order,
+                )
             check_size(frame, position, size=size, path=path)
             graph.push(frame)
             yield from _ready(graph)
@@ -68,7 +73,7 @@ def write_film(path: str | Path, target: Path, *, order: FieldOrder) -> None:
         try:
             container = av.open(f"file:{temporary}", "w", format="matroska")
             with closing(container):
-                stream = container.add_stream("ffv1", rate=Fraction(24000, 1001))
+                stream = container.add_stream("ffv1", rate=_VIDEO_RATE * 4 / 5)
                 stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format.name
                 stream.options = dict(ffv1_options(first.width, first.height, first.format.name))
                 stream.time_base = stream.codec_context.time_base = first.time_base
@@ -84,11 +89,15 @@ def write_film(path: str | Path, target: Path, *, order: FieldOrder) -> None:
             raise OutputError(f"{target}: the film frames of {path} cannot be encoded ({error})") from error
 
 
-def _inverse_telecine(path: Path, frame: av.VideoFrame, time_base: Fraction, order: FieldOrder) -> Graph:
+def _inverse_telecine(
+    path: Path, frame: av.VideoFrame, *, time_base: Fraction, rate: Fraction, order: FieldOrder
+) -> Graph:
     graph = Graph()
     try:
-        source = graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=time_base
+        source = graph.add(
+            "buffer",
+            f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base={time_base}"
+            f":frame_rate={rate}",
         )
         graph.link_nodes(
             source,

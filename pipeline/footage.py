@@ -160,7 +160,7 @@ def _check_damage(job: Job, index: FrameIndex) -> None:
     text = "; ".join(faults)
     if job.strict:
         raise InputError(f"{job.input}: {text}: leave out --strict to repair what can be repaired")
-    repair = ": they are repaired from their neighbours" if wanted else ""
+    repair = ": made anew from their neighbours" if wanted else ""
     _log.warning("%s: %s%s", job.input, text, repair)
 
 

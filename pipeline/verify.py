@@ -128,7 +128,8 @@ def _check_record(
     yield Finding.of("record", [] if found == told else [f"{found}; the record says {told}"], found)
     if sidecar.repaired_frames:
         count = len(sidecar.repaired_frames)
-        yield Finding("repaired", "ok", f"{count} frames were made from their neighbours, see the record")
+        frames = "1 frame was" if count == 1 else f"{count} frames were"
+        yield Finding("repaired", "ok", f"{frames} made anew from the neighbours, as the record says")
 
 
 def _pair(path: str, output: MediaInfo, output_index: FrameIndex, sidecar: Sidecar | None) -> Pair:

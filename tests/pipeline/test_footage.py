@@ -1,0 +1,113 @@
+"""Interlaced, telecined and damaged sources: refused, deinterlaced, repaired, each as asked."""
+
+from fractions import Fraction
+
+import av
+import pytest
+from interlacing import interlaced, moving, pulldown, write_frames
+from jobs import TINY
+from media import make_video
+
+from reelprior.io.probe import probe
+from reelprior.io.scan import scan
+from reelprior.pipeline.sidecar import read_sidecar
+
+
+@pytest.fixture(scope="module")
+def woven(tmp_path_factory):
+    """4 interlaced frames, top field first."""
+    return write_frames(tmp_path_factory.mktemp("woven") / "woven.mkv", interlaced(moving(8)))
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """8 frames, number 3 of which does not decode."""
+    path = tmp_path_factory.mktemp("broken") / "broken.mp4"
+    make_video(path, frames=8, codec="libx264", options={"g": "1"}, audio=False)
+    with av.open(str(path)) as container:
+        at, size = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size][3]
+    data = bytearray(path.read_bytes())
+    data[at : at + size] = b"\xff" * size
+    path.write_bytes(data)
+    return path
+
+
+def test_an_interlaced_source_is_refused_with_the_remedy(run, woven, tmp_path):
+    outcome = run("restore", woven, tmp_path / "out.mkv", *TINY)
+    assert outcome.status == 3
+    assert "interlaced, top field first" in outcome.error
+    assert "--deinterlace" in outcome.error
+    assert not list(tmp_path.iterdir())
+
+
+def test_probe_says_what_is_interlaced_and_what_cannot_be_read(run, woven, broken):
+    facts = run("probe", woven, "--json").json
+    assert facts["fields"] == "interlaced, top field first"
+    assert any("--deinterlace" in remark for remark in facts["remarks"])
+    facts = run("probe", broken, "--json").json
+    assert facts["unreadable_frames"] == [3]
+    assert any("1 frames cannot be read" in remark for remark in facts["remarks"])
+
+
+def test_deinterlacing_writes_a_picture_for_every_field_and_verifies(run, woven, tmp_path):
+    output = tmp_path / "out.mkv"
+    outcome = run("restore", woven, output, *TINY, "--deinterlace", "--json")
+    assert outcome.status == 0, outcome.stderr
+    assert outcome.json["frames"] == 8
+    index = scan(output)
+    assert len(index) == 8
+    assert (index.pts[1] - index.pts[0]) * index.time_base == Fraction(1, 50)
+    assert probe(output).video.average_rate == 50
+    assert index.fields.type == "progressive"
+    fields = read_sidecar(output).fields
+    assert (fields.treatment, fields.order, fields.every) == ("fields", "top", 1)
+    assert run("verify", output).status == 0
+
+
+def test_deinterlacing_at_the_frame_rate_keeps_count_and_times(run, woven, tmp_path):
+    output = tmp_path / "out.mkv"
+    outcome = run(
+        "restore", woven, output, *TINY, "--deinterlace", "--set", "fields.rate=frame", "--frames", "1:3"
+    )
+    assert outcome.status == 0, outcome.stderr
+    assert len(scan(output)) == 2
+    assert run("verify", output).status == 0
+
+
+def test_frames_are_taken_as_they_are_where_the_user_knows_better(run, woven, tmp_path):
+    outcome = run("restore", woven, tmp_path / "out.mkv", *TINY, "--no-deinterlace", "--json")
+    assert outcome.json["frames"] == 4
+
+
+def test_telecine_is_reversed_and_the_film_verifies(run, tmp_path):
+    clip = write_frames(tmp_path / "clip.mkv", pulldown(moving(12)), rate=Fraction(30000, 1001))
+    output = tmp_path / "out.mkv"
+    outcome = run("restore", clip, output, *TINY, "--deinterlace", "--json")
+    assert outcome.status == 0, outcome.stderr
+    assert outcome.json["frames"] == 12
+    assert read_sidecar(output).fields.treatment == "pulldown"
+    assert run("verify", output).status == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "clip.mkv",
+        "out.mkv",
+        "out.mkv.reelprior.json",
+    ]
+
+
+def test_a_frame_that_cannot_be_read_is_repaired_listed_and_keeps_its_time(run, broken, tmp_path):
+    output = tmp_path / "out.mkv"
+    outcome = run("restore", broken, output, *TINY, "--json")
+    assert outcome.status == 0
+    assert "1 frame cannot be read (3)" in outcome.error
+    assert outcome.json["frames"] == 8
+    assert read_sidecar(output).repaired_frames == (3,)
+    verification = run("verify", output, "--json")
+    assert verification.status == 0
+    assert any(check["check"] == "repaired" for check in verification.json["checks"])
+
+
+def test_a_strict_job_stops_at_what_cannot_be_read(run, broken, tmp_path):
+    outcome = run("restore", broken, tmp_path / "out.mkv", *TINY, "--strict")
+    assert outcome.status == 3
+    assert "leave out --strict" in outcome.error
+    assert not list(tmp_path.iterdir())
