@@ -51,11 +51,11 @@ def test_probe_says_what_is_interlaced_and_what_cannot_be_read(run, woven, broke
 
 def test_deinterlacing_writes_a_picture_for_every_field_and_verifies(run, woven, tmp_path):
     output = tmp_path / "out.mkv"
-    outcome = run("restore", woven, output, *TINY, "--deinterlace", "--json")
+    outcome = run("restore", woven, output, *TINY, "--deinterlace", "--json", "--frames", "0:2")
     assert outcome.status == 0, outcome.stderr
-    assert outcome.json["frames"] == 8
+    assert outcome.json["frames"] == 4
     index = scan(output)
-    assert len(index) == 8
+    assert len(index) == 4
     assert (index.pts[1] - index.pts[0]) * index.time_base == Fraction(1, 50)
     assert probe(output).video.average_rate == 50
     assert index.fields.type == "progressive"
@@ -67,24 +67,26 @@ def test_deinterlacing_writes_a_picture_for_every_field_and_verifies(run, woven,
 def test_deinterlacing_at_the_frame_rate_keeps_count_and_times(run, woven, tmp_path):
     output = tmp_path / "out.mkv"
     outcome = run(
-        "restore", woven, output, *TINY, "--deinterlace", "--set", "fields.rate=frame", "--frames", "1:3"
+        "restore", woven, output, *TINY, "--deinterlace", "--set", "fields.rate=frame", "--frames", "1:2"
     )
     assert outcome.status == 0, outcome.stderr
-    assert len(scan(output)) == 2
+    assert len(scan(output)) == 1
     assert run("verify", output).status == 0
 
 
 def test_frames_are_taken_as_they_are_where_the_user_knows_better(run, woven, tmp_path):
-    outcome = run("restore", woven, tmp_path / "out.mkv", *TINY, "--no-deinterlace", "--json")
-    assert outcome.json["frames"] == 4
+    outcome = run(
+        "restore", woven, tmp_path / "out.mkv", *TINY, "--no-deinterlace", "--json", "--frames", ":1"
+    )
+    assert outcome.json["frames"] == 1
 
 
 def test_telecine_is_reversed_and_the_film_verifies(run, tmp_path):
     clip = write_frames(tmp_path / "clip.mkv", pulldown(moving(12)), rate=Fraction(30000, 1001))
     output = tmp_path / "out.mkv"
-    outcome = run("restore", clip, output, *TINY, "--deinterlace", "--json")
+    outcome = run("restore", clip, output, *TINY, "--deinterlace", "--json", "--frames", "4:6")
     assert outcome.status == 0, outcome.stderr
-    assert outcome.json["frames"] == 12
+    assert outcome.json["frames"] == 2
     assert read_sidecar(output).fields.treatment == "pulldown"
     assert run("verify", output).status == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [
