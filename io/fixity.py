@@ -167,8 +167,9 @@ def _digest(data: bytes) -> int:
 
 
 def _has_plain_planes(frame: av.VideoFrame) -> bool:
-    """Whether all components of each plane have the plane's own size, which packed 4:2:2 has not."""
-    return not frame.format.has_palette and all(
+    """Whether each plane holds whole samples and nothing else, as packed formats with padding do not."""
+    is_plain = not frame.format.has_palette and (frame.format.is_planar or len(frame.format.components) == 1)
+    return is_plain and all(
         component.width == frame.planes[component.plane].width for component in frame.format.components
     )
 

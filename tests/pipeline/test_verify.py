@@ -151,7 +151,7 @@ def test_pictures_get_a_record_only_on_request(run, source, tmp_path):
 
 
 def test_outside_a_mask_every_sample_counts(run, tmp_path):
-    source = make_video(tmp_path / "source.mkv", frames=2, pix_fmt="gbrp", audio=False)
+    source = make_video(tmp_path / "source.mkv", frames=2, pix_fmt="bgr0", audio=False)
     mask = np.zeros((3, 48, 64), np.float32)
     mask[:, 10:20, 10:20] = 1
     (tmp_path / "mask.png").write_bytes(encode_png(mask))
@@ -160,7 +160,7 @@ def test_outside_a_mask_every_sample_counts(run, tmp_path):
     assert outcome.status == 0, outcome.stderr
     checks = {check["check"]: check for check in run("verify", output, "--json").json["checks"]}
     assert checks["unmasked samples"]["status"] == "ok", checks["unmasked samples"]
-    other = make_video(tmp_path / "other.mkv", frames=2, pix_fmt="gbrp", audio=False, noise_8bit=9)
+    other = make_video(tmp_path / "other.mkv", frames=2, pix_fmt="bgr0", audio=False, noise_8bit=9)
     faults = differing(run("verify", output, "--source", other, "--json"))
     assert "samples of frame 0" in faults["unmasked samples"]
 
