@@ -34,6 +34,8 @@ BENCHMARKS = {
     "fidelity": "fidelity",
     "noise": "noise",
     "film": "film",
+    "batch": "batch",
+    "flash": "flash",
     "ablation": "ablation",
     "still": "still",
 }

@@ -6,7 +6,7 @@ work.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from av.codec import Codec
 
 from reelprior.io.chunks import ffv1_options
 from reelprior.io.errors import OutputError
+from reelprior.io.hdr import HdrMetadata
 from reelprior.io.layout import Layout, layout_of
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "VideoEncoding",
     "choose_pix_fmt",
     "codec_names",
-    "image_format",
     "numbered",
     "target_kind",
     "video_encoding",
@@ -44,11 +44,14 @@ class Coding:
         FFmpeg's name of a pixel format. By default the depth and the chroma of the source are kept.
     options
         Private options of the encoder, over the defaults: ``{"crf": "18", "preset": "slower"}``.
+    drop_incompatible
+        Whether to go on without what the output cannot hold (streams, opacity, metadata) instead of refusing.
     """
 
     codec: str | None = None
     pix_fmt: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    drop_incompatible: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,25 @@ class VideoEncoding:
     pix_fmt: str
     options: Mapping[str, str]
     limited_range: bool
+    hdr_option: str | None = None
+
+    def with_hdr(self, hdr: HdrMetadata | None) -> "VideoEncoding":
+        """The same, with HDR metadata among the encoder's options, where it has a place for them."""
+        if hdr is None or self.hdr_option is None:
+            return self
+        words = {"x265-params": hdr.x265, "x264-params": hdr.x264, "svtav1-params": hdr.svtav1}[
+            self.hdr_option
+        ]
+        own = self.options.get(self.hdr_option, "")
+        params = ":".join(part for part in (words, own) if part)  # what the user says comes last, and wins
+        return replace(self, options={**self.options, self.hdr_option: params}) if params else self
+
+    def loses_hdr(self, hdr: HdrMetadata | None) -> list[str]:
+        """What the output cannot hold of it, in words."""
+        if hdr is None:
+            return []
+        is_held = self.container in ("matroska", "webm") or self.hdr_option is not None
+        return [*hdr.dynamic, *([] if is_held or not hdr.is_static else ["mastering metadata"])]
 
 
 @dataclass(frozen=True)
@@ -69,16 +91,23 @@ class _Codec:
     options: Mapping[str, str] = field(default_factory=dict)
     even: bool = False  # width and height must be multiples of the chroma subsampling
     limited_range: bool = False  # the bitstream cannot say "full range"
+    alpha: bool = False  # opacity comes back from the decoders people have
+    hdr: str | None = None  # where the encoder takes HDR metadata
 
 
 # Quality: nothing visible is lost. Who wants smaller files says so (`crf`).
 _CODECS = {
-    "ffv1": _Codec("ffv1"),
-    "h264": _Codec("libx264", {"crf": "14", "preset": "slow"}, even=True),
+    "ffv1": _Codec("ffv1", alpha=True),
+    "h264": _Codec("libx264", {"crf": "14", "preset": "slow"}, even=True, hdr="x264-params"),
     # x265 writes to stderr past every log callback, unless told so in its own parameters.
-    "h265": _Codec("libx265", {"crf": "16", "preset": "medium", "x265-params": "log-level=error"}, even=True),
-    "av1": _Codec("libsvtav1", {"crf": "18", "preset": "5"}),
-    "prores": _Codec("prores_ks", limited_range=True),
+    "h265": _Codec(
+        "libx265",
+        {"crf": "16", "preset": "medium", "x265-params": "log-level=error"},
+        even=True,
+        hdr="x265-params",
+    ),
+    "av1": _Codec("libsvtav1", {"crf": "18", "preset": "5"}, hdr="svtav1-params"),
+    "prores": _Codec("prores_ks", limited_range=True, alpha=True),
 }
 _ALIASES = {"hevc": "h265", "avc": "h264", "x264": "h264", "x265": "h265"} | {
     codec.encoder: name for name, codec in _CODECS.items()
@@ -92,10 +121,7 @@ _CONTAINERS = {
     ".mov": ("mov", "prores"),
     ".webm": ("webm", "av1"),
 }
-# suffix: deepest samples it holds
-_IMAGE_BITS = {".png": 16, ".tif": 16, ".tiff": 16, ".jpg": 8, ".jpeg": 8, ".bmp": 8, ".webp": 8}
-_CODEC_OF_SUFFIX = {".tif": "tiff", ".jpg": "jpeg"}
-_FOLDER_SUFFIXES = {"png": ".png", "tiff": ".tiff", "tif": ".tif"}
+_IMAGES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 
 _PRESETS = [
     "ultrafast",
@@ -129,11 +155,11 @@ def target_kind(path: str | Path) -> TargetKind:
     suffix = path.suffix.lower()
     if suffix in _CONTAINERS:
         return "video"
-    if suffix in _IMAGE_BITS:
+    if suffix in _IMAGES:
         return "pattern" if _PATTERN.search(path.name) else "image"
     if not suffix or path.is_dir():
         return "folder"
-    known = ", ".join([*_CONTAINERS, *_IMAGE_BITS])
+    known = ", ".join([*_CONTAINERS, *_IMAGES])
     raise OutputError(
         f"{path}: unknown kind of output {suffix!r}: use one of {known}, or no suffix for a folder"
     )
@@ -142,42 +168,6 @@ def target_kind(path: str | Path) -> TargetKind:
 def numbered(path: Path, index: int) -> Path:
     """The picture of frame ``index`` by a pattern: ``still_%04d.png`` -> ``still_0012.png``."""
     return path.with_name(_PATTERN.sub(lambda number: number.group() % index, path.name))
-
-
-def image_format(path: str | Path, coding: Coding, *, source_pix_fmt: str) -> tuple[str, str]:
-    """Suffix and pixel format ("gray", "gray16le", "rgb24" or "rgb48le") of the pictures of an output.
-
-    Raises
-    ------
-    OutputError
-        For a codec or a pixel format that pictures do not have.
-    """
-    suffix = Path(path).suffix.lower()
-    if target_kind(path) == "folder":
-        codec = coding.codec or "png"
-        if codec not in _FOLDER_SUFFIXES:
-            raise OutputError(
-                f"{path}: a folder holds pictures, not {codec!r}: use png or tiff, or name a video file"
-            )
-        suffix = _FOLDER_SUFFIXES[codec]
-    elif coding.codec not in (None, suffix[1:], _CODEC_OF_SUFFIX.get(suffix)):
-        raise OutputError(f"{path}: codec {coding.codec!r} does not go with {suffix}: leave out the codec")
-    if coding.options:
-        raise OutputError(f"{path}: pictures have no encoder options: leave out {', '.join(coding.options)}")
-    supported = [
-        name for name in ("gray", "gray16le", "rgb24", "rgb48le") if _bits(name) <= _IMAGE_BITS[suffix]
-    ]
-    if coding.pix_fmt is not None:
-        if coding.pix_fmt not in supported:
-            raise OutputError(
-                f"{path}: {suffix} pictures are not written as {coding.pix_fmt!r}: use {', '.join(supported)}"
-            )
-        return suffix, coding.pix_fmt
-    grey = layout_of(source_pix_fmt).kind == "grey"
-    deep = min(_bits(source_pix_fmt), _IMAGE_BITS[suffix]) > 8
-    return suffix, {(True, False): "gray", (True, True): "gray16le", (False, False): "rgb24"}.get(
-        (grey, deep), "rgb48le"
-    )
 
 
 def video_encoding(
@@ -205,11 +195,11 @@ def video_encoding(
     if name not in _CODECS:
         raise OutputError(f"{path}: unknown codec {coding.codec!r}: use one of {', '.join(_CODECS)}")
     codec = _CODECS[name]
-    supported = _supported(codec.encoder, path)
+    supported = _supported(codec, path)
     if codec.even:
         supported = [pix_fmt for pix_fmt in supported if _fits(layout_of(pix_fmt), width, height)]
     if coding.pix_fmt is None:
-        chosen = choose_pix_fmt(source_pix_fmt, supported)
+        chosen = _default_pix_fmt(path, name, source_pix_fmt, supported, drop=coding.drop_incompatible)
         if chosen is None:
             raise OutputError(
                 f"{path}: {name} cannot keep the depth and chroma of {source_pix_fmt} at {width}x{height}: "
@@ -229,6 +219,7 @@ def video_encoding(
         pix_fmt=chosen,
         options=_options(path, codec, coding, width=width, height=height, pix_fmt=chosen),
         limited_range=codec.limited_range,
+        hdr_option=codec.hdr,
     )
 
 
@@ -237,7 +228,7 @@ def choose_pix_fmt(source: str, supported: Iterable[str]) -> str | None:
 
     No worse means: as many bits (16 at most: our frames have no more), chroma sampled as densely, grey in
     anything, R'G'B' as R'G'B' or, with two more bits, as YUV 4:4:4, which is enough for every code to come
-    back.
+    back; opacity where the source has one, and none where it has none.
     """
     wanted = layout_of(source)
     bits = min(wanted.bits, 16)
@@ -245,6 +236,8 @@ def choose_pix_fmt(source: str, supported: Iterable[str]) -> str | None:
     def excess(candidate: str) -> tuple[int, int, int] | None:
         layout = layout_of(candidate)
         same_kind = layout.kind == wanted.kind
+        if layout.has_alpha != wanted.has_alpha:
+            return None
         if (layout.kind == "grey" and not same_kind) or (layout.kind == "rgb" and wanted.kind == "yuv"):
             return None
         needed = bits + 2 if wanted.kind == "rgb" and not same_kind else bits
@@ -260,24 +253,40 @@ def choose_pix_fmt(source: str, supported: Iterable[str]) -> str | None:
     return min(ranked, key=lambda entry: entry[0])[1] if ranked else None
 
 
-def _supported(encoder: str, path: str | Path) -> list[str]:
-    """Pixel formats of an encoder that frames are written as: planar or plain R'G'B', no alpha, no floats."""
+def _default_pix_fmt(
+    path: str | Path, codec: str, source: str, supported: list[str], *, drop: bool
+) -> str | None:
+    chosen = choose_pix_fmt(source, supported)
+    stored = layout_of(source)
+    if chosen is not None or not stored.has_alpha:
+        return chosen
+    kind = {"rgb": "gbrp", "grey": "gray"}.get(stored.kind, stored.planar.replace("yuva", "yuv"))
+    without = kind if stored.kind == "yuv" or stored.bits == 8 else f"{kind}{min(stored.bits, 16)}le"
+    chosen = choose_pix_fmt(without, supported)
+    if chosen is not None and not drop:
+        raise OutputError(
+            f"{path}: {codec} drops the opacity of {source}: use ffv1 in .mkv, or --drop-incompatible"
+        )
+    return chosen
+
+
+def _supported(codec: _Codec, path: str | Path) -> list[str]:
+    """Pixel formats of an encoder that frames are written as: planar or plain R'G'B', no floats."""
     try:
-        formats = Codec(encoder, "w").video_formats or []
+        formats = Codec(codec.encoder, "w").video_formats or []
     except av.FFmpegError as error:
         raise OutputError(
-            f"{path}: this build of FFmpeg has no encoder {encoder}: choose another codec"
+            f"{path}: this build of FFmpeg has no encoder {codec.encoder}: choose another codec"
         ) from error
     names = [video_format.name for video_format in formats]
-    return [name for name in names if re.fullmatch(r"yuv4\d\dp(\d+le)?|gray(\d+le)?|gbrp(\d+le)?|bgr0", name)]
+    planar = re.compile(r"yuva?4\d\dp(\d+le)?|gray(\d+le)?|gbra?p(\d+le)?|bgr0|bgra|ya8")
+    return [
+        name for name in names if planar.fullmatch(name) and (codec.alpha or not layout_of(name).has_alpha)
+    ]
 
 
 def _fits(layout: Layout, width: int, height: int) -> bool:
     return width % layout.horizontal == 0 and height % layout.vertical == 0
-
-
-def _bits(pix_fmt: str) -> int:
-    return layout_of(pix_fmt).bits
 
 
 def _options(

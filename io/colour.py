@@ -2,9 +2,10 @@
 
 The conversion is done here, not by swscale, by measurement (FFmpeg 8.1): its way to gbrpf32le is off by up
 to 1/256 of full scale at every bit depth, clips, and comes back up to 15 codes of 12 bit away in full range.
-swscale only reorders samples (packed to planar, palettes, big endian), which it does exactly.
 
-Transfer and primaries are carried, not applied: pixels stay in the source's own R'G'B'. Chroma is taken to
+Transfer and primaries are carried, not applied: pixels stay in the source's own R'G'B'. PQ and HLG stay as
+they are coded, too: both are made so that a step of a code looks alike at every brightness, which is what a
+squared error should mean; in linear light the highlights alone would count. Chroma is taken to
 lie on the even columns in limited range (MPEG-2, H.264, H.265), between columns in full range (JPEG): PyAV
 does not tell.
 """
@@ -14,15 +15,16 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from reelprior.io.chroma import Subsampling, multiply
-from reelprior.io.errors import InputError
 from reelprior.io.layout import Layout, layout_of
+from reelprior.io.planes import Reorder, alpha_of, planes_of
+from reelprior.io.reading import AS_TAGGED, Reading
+from reelprior.io.samples import Kept
 from reelprior.io.tags import ColourTags, colour_tags, set_colour_tags, tags_for
 
-__all__ = ["FromRgb", "ToRgb"]
+__all__ = ["STAND_IN", "FromRgb", "ToRgb", "is_exact"]
 
 # (Kr, Kb) of ITU-T H.273 table 4. BT.601 is bt470bg (625 lines) and smpte170m (525 lines).
 _LUMA = {
@@ -34,14 +36,27 @@ _LUMA = {
     "bt2020nc": (0.2627, 0.0593),
 }
 
+STAND_IN = "bt2020nc"
+"""By what the codes of a matrix that is no linear function of R'G'B' are converted, both ways."""
+
+
+def is_exact(matrix: str) -> bool:
+    """Whether the R'G'B' made with a matrix are its true colours, not those of a stand-in.
+
+    Constant luminance (bt2020c), ICtCp and their like are no linear function of R'G'B'. A clip of that kind is
+    worked on in its own coded signal: converted by the stand-in and back by the same, which loses nothing
+    as long as the output is coded like the source. Its R'G'B' are not the colours a viewer would see.
+    """
+    return matrix in _LUMA or matrix in ("ycgco", "gbr")
+
 
 @lru_cache(maxsize=64)
 def _yuv_to_rgb(matrix: str, value_range: str, bits: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Conversion of code values: R'G'B' = A @ (Y, Cb, Cr) + b, A (3, 3), b (3, 1) (ITU-T H.273, 8.3)."""
     if matrix == "ycgco":
         from_chroma = np.array([[1.0, -1.0, 1.0], [1.0, 1.0, 0.0], [1.0, -1.0, -1.0]])
-    elif matrix in _LUMA:
-        kr, kb = _LUMA[matrix]
+    else:
+        kr, kb = _LUMA.get(matrix, _LUMA[STAND_IN])
         kg = 1 - kr - kb
         from_chroma = np.array(
             [
@@ -49,11 +64,6 @@ def _yuv_to_rgb(matrix: str, value_range: str, bits: int) -> tuple[NDArray[np.fl
                 [1.0, -2 * (1 - kb) * kb / kg, -2 * (1 - kr) * kr / kg],
                 [1.0, 2 * (1 - kb), 0.0],
             ]
-        )
-    else:
-        known = ", ".join([*_LUMA, "ycgco"])
-        raise InputError(
-            f"colour matrix {matrix!r} is not supported: convert the source to one of {known} first"
         )
     step = 2.0 ** (bits - 8)
     if value_range == "full":
@@ -64,38 +74,6 @@ def _yuv_to_rgb(matrix: str, value_range: str, bits: int) -> tuple[NDArray[np.fl
         zero = np.array([16 * step, 128 * step, 128 * step])
     by_code = from_chroma * scale
     return by_code, -(by_code @ zero)[:, None]
-
-
-class _Reorder:
-    """swscale, for moving samples between layouts of the same depth and kind; never for colours."""
-
-    def __init__(self) -> None:
-        self._reformatter = VideoReformatter()  # one for all frames: a new one per frame leaks memory
-
-    def __call__(self, frame: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
-        if frame.format.name == pix_fmt:
-            return frame
-        try:
-            return self._reformatter.reformat(
-                frame,
-                format=pix_fmt,
-                src_colorspace=Colorspace.ITU601,  # the same on both sides: nothing to convert
-                dst_colorspace=Colorspace.ITU601,
-                src_color_range=ColorRange.JPEG,
-                dst_color_range=ColorRange.JPEG,
-                interpolation=Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT,
-                threads=1,
-            )
-        except (OSError, ValueError) as error:
-            names = f"from {frame.format.name} to {pix_fmt}"
-            raise InputError(f"FFmpeg cannot convert {names}: choose another pixel format") from error
-
-
-def _plane(frame: av.VideoFrame, number: int, dtype: type[np.generic]) -> NDArray[Any]:
-    """A plane as an array (height, width) that shares its memory."""
-    plane = frame.planes[number]
-    samples: NDArray[Any] = np.frombuffer(memoryview(plane), dtype)
-    return samples.reshape(plane.height, -1)[:, : plane.width]
 
 
 def _subsampling(layout: Layout, colour: ColourTags) -> Subsampling:
@@ -109,27 +87,31 @@ class ToRgb:
     ----------
     colour
         Tags to go by; ``None`` reads those of each frame (see `colour_tags`).
+    reading
+        What overrules the tags of the frames.
     clip
         Whether to clip to [0, 1]. Without it, YUV outside the R'G'B' cube survives the way there and back.
 
     Raises
     ------
     InputError
-        When called with a frame whose colour matrix is not supported.
+        When called with a frame that FFmpeg cannot lay out in planes.
     """
 
-    def __init__(self, colour: ColourTags | None = None, *, clip: bool = True) -> None:
+    def __init__(
+        self, colour: ColourTags | None = None, *, reading: Reading = AS_TAGGED, clip: bool = True
+    ) -> None:
         self._colour = colour
+        self._reading = reading
         self._clip = clip
-        self._reorder = _Reorder()
+        self._reorder = Reorder()
 
     def __call__(self, frame: av.VideoFrame) -> NDArray[np.float32]:
         """Return the pixels of a frame, (3, H, W) float32 in [0, 1]; grey has three equal channels."""
         layout = layout_of(frame.format.name)
-        colour = self._colour or colour_tags(frame)
+        colour = self._colour or colour_tags(frame, self._reading)
         height, width = frame.height, frame.width
-        planar = self._reorder(frame, layout.planar)
-        planes = [_plane(planar, number, layout.dtype) for number in layout.plane_order]
+        planes = planes_of(self._reorder(frame, layout.planar), layout)
         pixels = np.empty((3, height, width), np.float32)
         if layout.kind == "yuv":
             chroma = _subsampling(layout, colour)
@@ -155,33 +137,47 @@ class FromRgb:
     Parameters
     ----------
     pix_fmt
-        Any software pixel format of FFmpeg. Alpha, where there is one, becomes opaque.
+        Any software pixel format of FFmpeg. Alpha, where there is one, is that of the source, or opaque.
     colour
         Tags of the source or the target; `tags_for` makes them fit the format. The frames carry the result.
 
     Raises
     ------
     InputError
-        For a pixel format without samples, or a colour matrix that is not supported.
+        For a pixel format without samples.
     """
 
     def __init__(self, pix_fmt: str, colour: ColourTags) -> None:
         self.pix_fmt = pix_fmt
         self._colour = colour
         self._layout = layout_of(pix_fmt)
-        self._reorder = _Reorder()
+        self._reorder = Reorder()
 
-    def __call__(self, pixels: NDArray[np.float32]) -> av.VideoFrame:
-        """Return a frame without pts. Values outside [0, 1] go as far as the codes of the format reach."""
+    def __call__(self, pixels: NDArray[np.float32], kept: Kept | None = None) -> av.VideoFrame:
+        """Return a frame without pts. Values outside [0, 1] go as far as the codes of the format reach.
+
+        Parameters
+        ----------
+        pixels
+            (3, H, W) float32 R'G'B'.
+        kept
+            What the frame takes over from its source: opacity, and the samples that are not changed.
+        """
         layout = self._layout
         _, height, width = pixels.shape
         colour = tags_for(self.pix_fmt, self._colour, height=height)
         frame = av.VideoFrame(width, height, layout.planar)
-        codes = self._codes(pixels, colour)
-        for number, plane in zip(layout.plane_order, codes, strict=True):
-            _store(frame, number, plane, layout)
-        if len(frame.planes) > len(codes):
-            _plane(frame, len(codes), layout.dtype)[:] = 1 if layout.is_float else 2**layout.bits - 1
+        planes = planes_of(frame, layout)
+        if not (kept and kept.changes_nothing and kept.source.is_stored_like(layout, colour)):
+            for plane, codes in zip(planes, self._codes(pixels, colour), strict=True):
+                _store(plane, codes, layout)
+        alpha = alpha_of(frame, layout)
+        if kept is not None:
+            kept.put_into(planes, layout, colour)
+        if alpha is not None and kept is not None:
+            kept.put_alpha_into(alpha, layout)
+        elif alpha is not None:
+            alpha[:] = 1 if layout.is_float else 2**layout.bits - 1
         frame = self._reorder(frame, self.pix_fmt)
         set_colour_tags(frame, colour)
         return frame
@@ -223,8 +219,7 @@ def _one_channel(layout: Layout, colour: ColourTags) -> tuple[float, float]:
     return 1 / (2.0**layout.bits - 1), 0.0
 
 
-def _store(frame: av.VideoFrame, number: int, values: NDArray[np.float32], layout: Layout) -> None:
-    target = _plane(frame, number, layout.dtype)
+def _store(target: NDArray[Any], values: NDArray[np.float32], layout: Layout) -> None:
     if layout.is_float:
         target[:] = values
         return

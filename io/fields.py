@@ -151,7 +151,7 @@ class FieldDetector:
             while True:
                 self._note(self._graph.pull())
 
-    def _note(self, frame: av.VideoFrame) -> None:
+    def _note(self, frame: av.VideoFrame | av.AudioFrame) -> None:
         for kind in ("single", "multiple", "repeated"):
             self._verdicts[f"{kind} {frame.metadata.get(f'lavfi.idet.{kind}.current_frame', '')}"] += 1
 

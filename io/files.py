@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reelprior.io.errors import InputError, MediaError, OutputError
+from reelprior.io.errors import DiskFull, InputError, MediaError, OutputError
 
 __all__ = ["atomic_path", "commit", "load_arrays", "save_arrays", "sha256", "unwritable"]
 
@@ -37,7 +37,8 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
         Where the operating system refuses the writing (a full disk, a missing folder, no permission).
     """
     final = Path(final)
-    temporary = final.with_name(f".{final.stem}.{secrets.token_hex(4)}.part{final.suffix}")
+    # A name may have 255 bytes, which the stem alone may use up.
+    temporary = final.with_name(f".{final.stem[:40]}.{secrets.token_hex(4)}.part{final.suffix}")
     try:
         yield temporary
         commit(temporary, final)
@@ -68,8 +69,11 @@ def unwritable(path: str | Path, error: OSError) -> OutputError:
     The error of PyAV and that of Python look alike here: both carry ``errno`` and ``strerror``.
     """
     if error.errno in _FULL_DISK:
-        remedy = "free some space on that disk, or write to another one"
-    elif isinstance(error, FileNotFoundError | NotADirectoryError):
+        return DiskFull(
+            f"{path}: cannot be written ({error.strerror or error}): "
+            "free some space on that disk, or write to another one"
+        )
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
         remedy = "create its folder first"
     else:
         remedy = "check the permissions of its folder, or write somewhere else"

@@ -15,8 +15,8 @@ import numpy as np
 from av.stream import AttachmentStream, Stream
 from numpy.typing import NDArray
 
-from reelprior.io.colour import ToRgb
 from reelprior.io.container import open_container
+from reelprior.io.samples import Samples, changed_samples
 from reelprior.io.streams import copied_streams
 
 __all__ = ["Chapter", "CopiedStream", "chapters", "copied", "differing_samples", "is_lossless"]
@@ -115,29 +115,20 @@ def is_lossless(codec: str) -> bool:
     return codec in _LOSSLESS
 
 
-def differing_samples(first: av.VideoFrame, second: av.VideoFrame, missing: NDArray[np.bool_]) -> int:
-    """How many samples of two frames of one pixel format differ outside a mask.
+def differing_samples(first: Samples, second: Samples, missing: NDArray[np.bool_]) -> int:
+    """How many samples of two frames that are stored alike differ outside a mask; opacity counts everywhere.
 
     Parameters
     ----------
     missing
         (H, W), True where samples may differ. A chroma sample may where any pixel it belongs to may.
     """
-    if not _has_plain_planes(first):
-        to_rgb = ToRgb()
-        unlike = (to_rgb(first) != to_rgb(second)).any(0)
-        return int((unlike & ~missing).sum())
-    count = 0
-    for number, (one, other) in enumerate(zip(first.planes, second.planes, strict=True)):
-        size = _bytes_per_pixel(first, number)
-        rows = [
-            np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
-                : plane.height, : plane.width * size
-            ]
-            for plane in (one, other)
-        ]
-        unlike = (rows[0] != rows[1]).reshape(one.height, one.width, size).any(2)
-        count += int((unlike & ~_pooled(missing, one.height, one.width)).sum())
+    count = sum(
+        int(((one != other) & ~changed_samples(missing, one.shape)).sum())
+        for one, other in zip(first.planes, second.planes, strict=True)
+    )
+    if first.alpha is not None and second.alpha is not None:
+        count += int((first.alpha != second.alpha).sum())
     return count
 
 
@@ -164,24 +155,3 @@ def _described(stream: Stream) -> CopiedStream:
 
 def _digest(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big")
-
-
-def _has_plain_planes(frame: av.VideoFrame) -> bool:
-    """Whether each plane holds whole samples and nothing else, as packed formats with padding do not."""
-    is_plain = not frame.format.has_palette and (frame.format.is_planar or len(frame.format.components) == 1)
-    return is_plain and all(
-        component.width == frame.planes[component.plane].width for component in frame.format.components
-    )
-
-
-def _bytes_per_pixel(frame: av.VideoFrame, plane: int) -> int:
-    return sum(-(-c.bits // 8) for c in frame.format.components if c.plane == plane)
-
-
-def _pooled(missing: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
-    """A mask on the grid of a plane: (H, W) -> (height, width), True where any pixel is."""
-    rows, columns = -(-missing.shape[0] // height), -(-missing.shape[1] // width)
-    padded = np.zeros((height * rows, width * columns), np.bool_)
-    padded[: missing.shape[0], : missing.shape[1]] = missing
-    pooled: NDArray[np.bool_] = padded.reshape(height, rows, width, columns).any(axis=(1, 3))
-    return pooled

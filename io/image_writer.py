@@ -9,16 +9,22 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reelprior.io.coding import Coding, image_format, numbered, target_kind
+from reelprior.io.coding import Coding, numbered, target_kind
 from reelprior.io.errors import OutputError
 from reelprior.io.files import commit, unwritable
 from reelprior.io.frame import Frame
+from reelprior.io.image_coding import image_format
+from reelprior.io.images import image_numbers
+from reelprior.io.layout import layout_of
+from reelprior.io.samples import Kept
+from reelprior.io.still_metadata import StillMetadata, encode_with, metadata_of
+from reelprior.io.tags import ColourTags
 
 __all__ = ["ImageWriter", "check_replaceable"]
 
@@ -48,9 +54,9 @@ class ImageWriter:
         What the source is stored as: grey stays grey, more than 8 bits become 16.
     frames
         Indices of the frames that will be written, in order.
-    names
-        File names in the source for every index, whose stems the pictures in a folder keep; empty numbers
-        them.
+    images
+        Paths of the image files of the source for every index: pictures in a folder keep their names, those of a
+        pattern their numbers, and all of them what they say beside their pixels. Empty for a film.
     rotation
         Degrees counter-clockwise by which players turn the source. Pictures cannot ask for that, so they are
         turned: by multiples of 90 degrees.
@@ -63,7 +69,7 @@ class ImageWriter:
         coding: Coding,
         source_pix_fmt: str,
         frames: range,
-        names: Sequence[str] = (),
+        images: Sequence[str] = (),
         rotation: float = 0,
     ) -> None:
         """Make the hidden folder. Raises `OutputError` if that is refused."""
@@ -71,7 +77,9 @@ class ImageWriter:
         self._suffix, self._pix_fmt = image_format(path, coding, source_pix_fmt=source_pix_fmt)
         self._kind = target_kind(path)
         self._frames = frames
-        self._names = names
+        self._images = [Path(image) for image in images]
+        self._numbers = image_numbers(self._images)
+        self._layout = layout_of(self._pix_fmt)
         self._quarter_turns = round(rotation / 90) % 4
         self._parts = self.path.with_name(f".{self.path.stem.replace('%', '')}.part")
         self._written: list[Path] = []
@@ -95,12 +103,12 @@ class ImageWriter:
         finally:
             shutil.rmtree(self._parts, ignore_errors=True)
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, kept: Kept | None = None) -> None:
         """Write the next frame; see `reelprior.io.writer.Writer`."""
         done = len(self._written)
         if done >= len(self._frames) or frame.index != self._frames[done]:
             raise ValueError(f"{self.path}: frame {frame.index} is not frame number {done} of {self._frames}")
-        data = self._encoded(frame.pixels)
+        data = self._encoded(frame, kept)
         part = self._parts / self._name(frame.index)
         try:
             with part.open("wb") as file:
@@ -112,39 +120,44 @@ class ImageWriter:
 
     def _name(self, index: int) -> str:
         if self._kind == "pattern":
-            return numbered(self.path, index).name
+            return numbered(self.path, self._numbers[index] if self._images else index).name
         if self._kind == "image":
             return self.path.name
-        if self._names:
-            return Path(self._names[index]).stem + self._suffix
+        if self._images:
+            return self._images[index].stem + self._suffix
         return f"{index:04d}{self._suffix}"
 
-    def _encoded(self, pixels: NDArray[np.float32]) -> bytes:
-        image = np.rint(np.clip(pixels, 0, 1) * self._maximum).astype(self._dtype).transpose(1, 2, 0)
-        if self._pix_fmt.startswith("gray"):
-            # The mean of equal channels is any of them; that of unequal ones is the nearest grey.
-            mean = np.clip(pixels, 0, 1).mean(axis=0, dtype=np.float64)
-            image = np.rint(mean * self._maximum).astype(self._dtype)
-        else:
-            image = image[..., ::-1]  # OpenCV wants blue first
-        image = np.ascontiguousarray(np.rot90(image, self._quarter_turns))
+    def _encoded(self, frame: Frame, kept: Kept | None) -> bytes:
+        planes = self._codes(frame.pixels)
+        colour = ColourTags(matrix="gbr", range="full")
+        if kept is not None:
+            kept.put_into(planes, self._layout, colour)
+        planes = planes[::-1]  # OpenCV wants blue first
+        if self._layout.has_alpha:
+            alpha = np.full(planes[0].shape, 2**self._layout.bits - 1, self._layout.dtype)
+            if kept is not None:
+                kept.put_alpha_into(alpha, self._layout)
+            planes.append(alpha)
+        image = np.ascontiguousarray(np.rot90(np.dstack(planes), self._quarter_turns))
+        metadata = StillMetadata()
+        if self._images:
+            is_grey = self._layout.kind == "grey"
+            metadata = metadata_of(self._images[frame.index]).for_output(is_grey=is_grey)
         parameters = _PARAMETERS.get(self._suffix.replace("jpeg", "jpg"), [])
-        try:
-            encoded, data = cv2.imencode(self._suffix, image, parameters)
-        except cv2.error:
-            encoded = False
-        if not encoded:
+        data = encode_with(self._suffix, image, metadata, parameters)
+        if data is None:
             height, width = image.shape[:2]
             raise OutputError(f"{self.path}: {width}x{height} cannot be encoded as {self._suffix}: use .png")
-        return bytes(data)
+        return data
 
-    @property
-    def _maximum(self) -> int:
-        return 65535 if self._pix_fmt in ("gray16le", "rgb48le") else 255
-
-    @property
-    def _dtype(self) -> type[np.unsignedinteger[Any]]:
-        return np.uint16 if self._maximum == 65535 else np.uint8
+    def _codes(self, pixels: NDArray[np.float32]) -> list[NDArray[np.generic]]:
+        """R, G, B, or grey, as code values."""
+        values = np.clip(pixels, 0, 1)
+        if self._layout.kind == "grey":
+            # The mean of equal channels is any of them; that of unequal ones is the nearest grey.
+            values = values.mean(axis=0, dtype=np.float64, keepdims=True)
+        codes = np.rint(values * (2**self._layout.bits - 1)).astype(self._layout.dtype)
+        return list(codes)
 
     def _commit(self) -> None:
         if len(self._written) != len(self._frames):

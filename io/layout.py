@@ -23,6 +23,7 @@ class Layout:
     is_float: bool
     horizontal: int
     vertical: int
+    has_alpha: bool = False
 
     @property
     def dtype(self) -> type[np.generic]:
@@ -47,19 +48,22 @@ def layout_of(pix_fmt: str) -> Layout:
     samples = [c for c in pixel_format.components if not c.is_alpha]
     if not samples:
         raise InputError(f"pixel format {pix_fmt!r} lives in hardware: choose a software format")
+    has_alpha = len(samples) < len(pixel_format.components)
     bits = max(c.bits for c in samples)
     is_float = re.search(r"f(16|32)[bl]e$", pix_fmt) is not None
     if pixel_format.has_palette or pixel_format.is_bayer or pixel_format.is_rgb or pix_fmt.startswith("xyz"):
         bits = 16 if pixel_format.is_bayer and "16" in pix_fmt else bits
-        # Alpha is kept while reordering: swscale's way of dropping it from big-endian planes rounds.
-        stem = "gbrp" if len(samples) == len(pixel_format.components) else "gbrap"
-        return Layout("rgb", *_planar(stem, bits, is_float, pix_fmt), is_float, 1, 1)
+        stem = "gbrap" if has_alpha else "gbrp"
+        return Layout("rgb", *_planar(stem, bits, is_float, pix_fmt), is_float, 1, 1, has_alpha)
     if len(samples) == 1:
+        if has_alpha and not is_float:  # no planar format holds these two
+            return Layout("grey", "ya8" if bits == 8 else "ya16le", bits, False, 1, 1, True)
         return Layout("grey", *_planar("gray", bits, is_float, pix_fmt), is_float, 1, 1)
     horizontal, vertical = 64 // samples[1].width, 64 // samples[1].height
     family = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (4, 1): "411", (4, 4): "410", (1, 2): "440"}
-    planar, bits = _planar(f"yuv{family[horizontal, vertical]}p", bits, False, pix_fmt)
-    return Layout("yuv", planar, bits, False, horizontal, vertical)
+    stem = f"yuv{'a' if has_alpha else ''}{family[horizontal, vertical]}p"
+    planar, bits = _planar(stem, bits, False, pix_fmt)
+    return Layout("yuv", planar, bits, False, horizontal, vertical, has_alpha)
 
 
 def _planar(stem: str, bits: int, is_float: bool, pix_fmt: str) -> tuple[str, int]:

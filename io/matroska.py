@@ -1,19 +1,23 @@
-"""The display size of a Matroska file, which FFmpeg's muxer leaves out.
+"""The aspect ratio and the HDR metadata of a Matroska file, which FFmpeg's muxer leaves out.
 
-The muxer takes the sample aspect ratio from a field that PyAV cannot set, so files of codecs whose bitstream
-does not carry it (FFV1, AV1) would be shown with square pixels. The header has room to spare: an identifier
-of eight bytes that needs one, and a void element. So the track's entry is rebuilt in place at the same
-length, and nothing else in the file moves.
+The muxer takes both from fields that PyAV cannot set, so files of codecs whose bitstream does not carry them
+(FFV1; the aspect ratio: AV1) would be shown with square pixels, and HDR without its mastering data. A track's name
+may be padded with blanks (`padded_name`); when the file is finished, the track's entry is rebuilt in place at the
+same length, the blanks make the room, and nothing else in the file moves.
 
 Only what that takes of EBML (RFC 8794) and Matroska (RFC 9559) is here.
 """
 
+import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
-__all__ = ["set_sample_aspect_ratio"]
+from reelprior.io.hdr import HdrMetadata
+
+__all__ = ["padded_name", "set_hdr", "set_sample_aspect_ratio"]
 
 _SEGMENT = 0x18538067
 _TRACKS = 0x1654AE6B
@@ -23,10 +27,31 @@ _MAX_BLOCK_ADDITION_ID = 0x55EE
 _VIDEO = 0xE0
 _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xB0, 0xBA
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
+_NAME = 0x536E
+_COLOUR, _MASTERING = 0x55B0, 0x55D0
+_MAX_PIXEL_LIGHT, _MAX_FRAME_LIGHT = 0x55BC, 0x55BD
+_FIRST_CHROMATICITY = 0x55D1  # x and y of red, green, blue and white follow one another
+_MAX_LUMINANCE, _MIN_LUMINANCE = 0x55D9, 0x55DA
 _VOID, _CRC = 0xEC, 0xBF
+
+_ROOM_BYTES = 180  # HDR metadata takes 147, a display size 12
 
 _AS_PIXELS, _AS_RATIO = 0, 3  # values of DisplayUnit
 _HEADER_BYTES = 1 << 20  # the tracks come before the pictures: this much holds them, fonts aside
+
+
+# Takes the content of a Video element and returns another one.
+_Change = Callable[[bytes], bytes]
+
+
+def padded_name(name: str) -> str:
+    """The name of a track with room for what this module adds. `set_hdr` and its sibling take the blanks away."""
+    return name + " " * _ROOM_BYTES
+
+
+def set_hdr(path: str | Path, hdr: HdrMetadata, *, track: int) -> bool:
+    """State the HDR metadata of the ``track``-th track; parameters and result as `set_sample_aspect_ratio`."""
+    return _change_video(path, partial(_video_with_hdr, hdr=hdr), track)
 
 
 def set_sample_aspect_ratio(path: str | Path, ratio: Fraction, *, track: int) -> bool:
@@ -37,13 +62,17 @@ def set_sample_aspect_ratio(path: str | Path, ratio: Fraction, *, track: int) ->
     bool
         Whether it is stated now. ``False`` leaves the file as it was: no such track, or no room in its entry.
     """
+    return _change_video(path, partial(_video_with_ratio, ratio=ratio), track)
+
+
+def _change_video(path: str | Path, change: _Change, track: int) -> bool:
     with Path(path).open("rb+") as file:
         head = file.read(_HEADER_BYTES)
         found = _find_tracks(head)
         if found is None:
             return False
         start, end = found
-        tracks = _with_ratio(head[start:end], ratio, track)
+        tracks = _with_change(head[start:end], change, track)
         if tracks is None:
             return False
         file.seek(start)
@@ -61,12 +90,12 @@ def _find_tracks(head: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _with_ratio(tracks: bytes, ratio: Fraction, track: int) -> bytes | None:
+def _with_change(tracks: bytes, change: _Change, track: int) -> bytes | None:
     entries = [(start, end) for name, start, end in _elements(tracks, 0, len(tracks)) if name == _TRACK_ENTRY]
     if track >= len(entries):
         return None
     start, end = entries[track]
-    entry = _rebuilt_entry(tracks[start:end], ratio)
+    entry = _rebuilt_entry(tracks[start:end], change)
     if entry is None:
         return None
     changed = tracks[:start] + entry + tracks[end:]
@@ -76,8 +105,8 @@ def _with_ratio(tracks: bytes, ratio: Fraction, track: int) -> bytes | None:
     return changed
 
 
-def _rebuilt_entry(entry: bytes, ratio: Fraction) -> bytes | None:
-    """A track's entry with a display size, at its old length; ``None`` without video or without room."""
+def _rebuilt_entry(entry: bytes, change: _Change) -> bytes | None:
+    """A track's entry with its Video element changed, at its old length; ``None`` without video or without room."""
     parts = []
     has_video = False
     for identifier, start, end in _elements(entry, 0, len(entry)):
@@ -90,7 +119,11 @@ def _rebuilt_entry(entry: bytes, ratio: Fraction) -> bytes | None:
             )  # FFmpeg pads the small numbers of reproducible files to eight bytes
         elif identifier == _VIDEO:
             has_video = True
-            content = _video_with_ratio(content, ratio)
+            content = change(content)
+        elif identifier == _NAME:
+            content = content.rstrip(b" ")
+            if not content:
+                continue
         parts.append(_element(identifier, content))
     rebuilt = b"".join(parts)
     room = len(entry) - len(rebuilt)
@@ -119,6 +152,34 @@ def _video_with_ratio(video: bytes, ratio: Fraction) -> bytes:
     if unit != _AS_PIXELS:  # the default of the format
         kept.append(_element(_DISPLAY_UNIT, _number(unit)))
     return b"".join(kept)
+
+
+def _video_with_hdr(video: bytes, hdr: HdrMetadata) -> bytes:
+    stated = (_MASTERING, _MAX_PIXEL_LIGHT, _MAX_FRAME_LIGHT, _VOID)
+    colour = b""
+    kept = []
+    for identifier, start, end in _elements(video, 0, len(video)):
+        if identifier == _COLOUR:
+            inner = [(name, video[a:b]) for name, a, b in _elements(video, start, end) if name not in stated]
+            colour = b"".join(_element(name, content) for name, content in inner)
+        elif identifier != _VOID:
+            kept.append(_element(identifier, video[start:end]))
+    if hdr.content_light:
+        colour += _element(_MAX_PIXEL_LIGHT, _number(hdr.content_light[0]))
+        colour += _element(_MAX_FRAME_LIGHT, _number(hdr.content_light[1]))
+    display = b""
+    if hdr.primaries and hdr.white:
+        places = [value for place in (*hdr.primaries, hdr.white) for value in place]
+        display += b"".join(_real(_FIRST_CHROMATICITY + n, value) for n, value in enumerate(places))
+    if hdr.luminance:
+        display += _real(_MAX_LUMINANCE, hdr.luminance[1]) + _real(_MIN_LUMINANCE, hdr.luminance[0])
+    if display:
+        colour += _element(_MASTERING, display)
+    return b"".join(kept) + _element(_COLOUR, colour)
+
+
+def _real(identifier: int, value: Fraction) -> bytes:
+    return _element(identifier, struct.pack(">d", value))
 
 
 def _elements(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -1,13 +1,9 @@
 """Setting a video file up: streams, tags, chapters and options, alike for a rehearsal and for the work."""
 
-import io
-import logging
 import os
 from collections.abc import Mapping
-from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
 from math import lcm
 from pathlib import Path
 from typing import Any
@@ -19,9 +15,8 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from reelprior.io.coding import VideoEncoding
-from reelprior.io.container import open_container
 from reelprior.io.errors import OutputError
-from reelprior.io.packet_feed import PacketFeed
+from reelprior.io.matroska import padded_name
 from reelprior.io.probe import MediaInfo, VideoInfo
 from reelprior.io.scan import FrameIndex
 from reelprior.io.streams import (
@@ -30,22 +25,17 @@ from reelprior.io.streams import (
     chapters_within,
     copied_streams,
     film_tags,
-    is_held,
     stream_tags,
 )
 from reelprior.io.tags import ColourTags, set_colour_tags, tags_for
 
-__all__ = ["OutputStreams", "colour_of", "open_output", "refusal", "rehearse", "set_up"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["OutputStreams", "colour_of", "needs_completion", "open_output", "refusal", "set_up"]
 
 # No random numbers in headers ("+" keeps the default flags, one of which lets the muxer rewrite the framing
 # of sound from transport streams); and no packets held back, since they come in order.
 _OPTIONS = {"fflags": "+bitexact", "max_interleave_delta": "1"}
 # Nothing moved that is earlier than zero; no default streams that the source does not have.
 _MATROSKA_OPTIONS = {"avoid_negative_ts": "disabled", "default_mode": "passthrough"}
-
-_REHEARSED_PACKETS = 50
 
 # Tags that MP4 files have a place of their own for; with any other one all tags go into the generic list.
 _MP4_TAGS = frozenset(
@@ -77,39 +67,6 @@ class OutputStreams:
     def packet_copies(self) -> dict[int, Stream]:
         """The copies that get packets: attachments are part of the header."""
         return {index: copy for index, copy in self.copies.items() if copy.type != "attachment"}
-
-
-def rehearse(path: Path, *, source: MediaInfo, encoding: VideoEncoding, size: tuple[int, int]) -> None:
-    """Set the output up in memory, down to the first packets; `OutputError` for what stands in the way.
-
-    Parameters
-    ----------
-    path
-        The output, for messages.
-    size
-        (height, width) of the frames.
-    """
-    with ExitStack() as stack:
-        original = stack.enter_context(open_container(Path(source.path))) if source.kind == "video" else None
-        if original is not None:
-            _check_copies(path, original, source, encoding.container)
-        output = open_output(
-            io.BytesIO(),
-            encoding.container,
-            source=source,
-            original=original,
-            time_base=source.video.time_base,
-        )
-        try:
-            streams = set_up(output, path, source=source, original=original, encoding=encoding, size=size)
-            output.start_encoding()
-        except (ValueError, av.FFmpegError) as error:
-            raise refusal(path, encoding, size, error) from error
-        else:
-            _try_packets(output, path, source=source, streams=streams)
-        finally:
-            with suppress(av.FFmpegError):
-                output.close()
 
 
 def open_output(
@@ -158,6 +115,7 @@ def set_up(
     original: InputContainer | None,
     encoding: VideoEncoding,
     size: tuple[int, int],
+    left_out: frozenset[int] = frozenset(),
     span: TimeSpan | None = None,
     index: FrameIndex | None = None,
 ) -> OutputStreams:
@@ -171,6 +129,8 @@ def set_up(
         The opened source; ``None`` for pictures, which have nothing to copy.
     size
         (height, width) of the frames.
+    left_out
+        Streams of the source that are not copied, by index.
     span
         The part that is written, which limits the chapters; ``None`` for the whole.
     index
@@ -190,10 +150,10 @@ def set_up(
         if stream.index == restored:
             video = _add_video(output, path, source.video, encoding, size=size, index=index)
             video.metadata.update(stream_tags(stream.metadata, restored=True))
+            if encoding.container in ("matroska", "webm") and needs_completion(source.video):
+                video.metadata["title"] = padded_name(video.metadata.get("title", ""))
             video.disposition = stream.disposition
-        elif stream.index in copied:
-            if stream.type == "data" and not is_held(encoding.container, stream, source.path):
-                continue  # `rehearse` has warned
+        elif stream.index in copied and stream.index not in left_out:
             copies[stream.index] = add_copy(output, stream, source.path)
     output.set_chapters(chapters_within(original.chapters(), span))
     return OutputStreams(video, copies)
@@ -224,7 +184,7 @@ def _add_video(
         encoder.codec_tag = "hvc1"  # the kind of H.265 that QuickTime plays
     if video.rotation:
         stream.set_display_rotation(video.rotation)
-    encoder.options = dict(encoding.options)
+    encoder.options = dict(encoding.with_hdr(video.hdr).options)
     encoder.open()
     if encoder.options:  # what the encoder has not taken
         unknown = ", ".join(encoder.options)
@@ -246,45 +206,9 @@ def _rate(index: FrameIndex | None) -> Fraction:
     return rate.limit_denominator(1001)
 
 
-def _check_copies(path: Path, original: InputContainer, source: MediaInfo, container: str) -> None:
-    """Raise `OutputError` for the streams that the container cannot hold; data streams are only a warning."""
-    streams = copied_streams(original, restored=source.video.stream_index)
-    refused = [stream for stream in streams if not is_held(container, stream, source.path)]
-    for stream in refused:
-        if stream.type == "data":
-            _log.warning("%s: no place for the data stream %d of %s", path, stream.index, source.path)
-    refused = [stream for stream in refused if stream.type != "data"]
-    if not refused:
-        return
-    remedies = [
-        suffix
-        for suffix, other in {".mkv": "matroska", ".mov": "mov", ".mp4": "mp4"}.items()
-        if other != container and all(is_held(other, stream, source.path) for stream in refused)
-    ]
-    remedy = f"use {' or '.join(remedies)}" if remedies else "take it out of the source first"
-    names = ", ".join(f"{stream.type} stream {stream.index} ({_codec_name(stream)})" for stream in refused)
-    raise OutputError(f"{path}: {path.suffix} cannot hold {names} of {source.path}: {remedy}")
-
-
-def _try_packets(output: OutputContainer, path: Path, *, source: MediaInfo, streams: OutputStreams) -> None:
-    """Mux the first packets of the copies: some muxers only look at those, not at what the header says."""
-    feed = PacketFeed(source.path, streams.packet_copies, span=None)
-    with closing(feed):
-        for packet in islice(feed.until(None), _REHEARSED_PACKETS):
-            stream = packet.stream
-            try:
-                output.mux_one(packet)
-            except (ValueError, av.FFmpegError) as error:
-                raise OutputError(
-                    f"{path}: {path.suffix} refuses the packets of {stream.type} stream {stream.index} of "
-                    f"{source.path} ({getattr(error, 'strerror', error)}): use another container"
-                ) from error
-
-
-def _codec_name(stream: Stream) -> str:
-    if stream.codec_context:
-        return stream.codec_context.codec.canonical_name
-    return stream.metadata.get("filename", "unknown codec")
+def needs_completion(video: VideoInfo) -> bool:
+    """Whether the header of a Matroska file lacks something until `reelprior.io.matroska` has added it."""
+    return video.sample_aspect_ratio != 1 or (video.hdr is not None and video.hdr.is_static)
 
 
 def refusal(path: Path, encoding: VideoEncoding, size: tuple[int, int], error: Exception) -> OutputError:

@@ -46,7 +46,8 @@ class PacketFeed:
     shift
         Seconds to add to every timestamp.
     strict
-        Whether the container wants every packet of a stream later than the one before, not only not earlier.
+        Whether the container wants every packet of a stream later than the one before, not only not earlier, and
+        with a duration: MP4 counts a stream to the end of its last packet, and players skip what begins there.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class PacketFeed:
         if not self._copies:
             return
         latest: dict[int, Fraction] = {}
+        durations = _Durations()
         with open_container(Path(self._path)) as source:
             for stream in source.streams:
                 if stream.index not in self._copies:
@@ -109,8 +111,9 @@ class PacketFeed:
                     _log.warning(
                         "%s: the source is damaged: sound and subtitles end early (%s)", self._path, error
                     )
-                    return
+                    packet = None
                 if packet is None:
+                    durations.finish()
                     return
                 index = packet.stream_index
                 if packet.size == 0 or index not in self._copies or self._is_gap(packet):
@@ -120,6 +123,8 @@ class PacketFeed:
                     continue
                 latest[index] = seconds
                 packet.stream = self._copies[index]
+                if self._strict:
+                    durations.complete(index, packet)
                 yield seconds, packet
 
     def _is_gap(self, packet: Packet[Any]) -> bool:
@@ -166,6 +171,26 @@ def _decoding_time(packet: Packet[Any], latest: int | None) -> int | None:
         return latest + frame
     depth: int = packet.stream.codec_context.reorder_depth
     return packet.pts - depth * frame
+
+
+class _Durations:
+    """Completes missing durations by the time of the packet that follows, which is read long before it is needed."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, Packet[Any]] = {}
+        self._steps: dict[int, int] = {}
+
+    def complete(self, index: int, packet: Packet[Any]) -> None:
+        """Take the next packet of a stream, and give the one before its duration."""
+        before = self._before.get(index)
+        if before is not None and not before.duration and packet.dts is not None and before.dts is not None:
+            before.duration = self._steps[index] = packet.dts - before.dts
+        self._before[index] = packet
+
+    def finish(self) -> None:
+        """Give the last packets the duration of those before."""
+        for index, packet in self._before.items():
+            packet.duration = packet.duration or self._steps.get(index, 1)
 
 
 def _is_timed_text(stream: Stream) -> bool:

@@ -11,8 +11,10 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from reelprior.io.container import decode, no_frame, open_container, video_stream
+from reelprior.io.hdr import HdrMetadata, hdr_of
 from reelprior.io.images import SEQUENCE_RATE, is_images, list_images, read_image, richness
-from reelprior.io.layout import bit_depth
+from reelprior.io.layout import bit_depth, layout_of
+from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.tags import ColourTags, colour_tags
 
 __all__ = ["ColourTags", "MediaInfo", "StreamInfo", "VideoInfo", "probe"]
@@ -48,6 +50,10 @@ class VideoInfo:
         0 where the header does not say, and often wrong.
     duration_seconds_from_header
         ``None`` where the header does not say.
+    hdr
+        Mastering metadata; ``None`` where the first frame has none.
+    alpha_is_hidden
+        Whether there is an opacity that the decoder does not give out (VP8 and VP9).
     """
 
     stream_index: int
@@ -63,6 +69,13 @@ class VideoInfo:
     colour: ColourTags
     frames_from_header: int
     duration_seconds_from_header: float | None
+    hdr: HdrMetadata | None = None
+    alpha_is_hidden: bool = False
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether its frames come with an opacity."""
+        return layout_of(self.pix_fmt).has_alpha
 
 
 @dataclass(frozen=True)
@@ -81,20 +94,26 @@ class MediaInfo:
     """A source: the restored video, and everything around it.
 
     ``kind`` is "video" for files that FFmpeg opens, "image" for a single image file, "sequence" for several.
-    ``streams`` lists all streams but the restored one.
+    ``images`` are the paths of the image files in order, ``streams`` all streams but the restored one.
     """
 
     path: str
     kind: Literal["video", "sequence", "image"]
     container: str
     video: VideoInfo
+    images: tuple[str, ...] = ()
     streams: tuple[StreamInfo, ...] = ()
     chapters: int = 0
     metadata: dict[str, str] = field(default_factory=dict)
 
 
-def probe(path: str | Path) -> MediaInfo:
+def probe(path: str | Path, *, reading: Reading = AS_TAGGED) -> MediaInfo:
     """Look at a video file, an image, a folder of images or a pattern such as ``shot%04d.png``.
+
+    Parameters
+    ----------
+    reading
+        What overrules the file.
 
     Raises
     ------
@@ -103,10 +122,10 @@ def probe(path: str | Path) -> MediaInfo:
         decodes.
     """
     path = Path(path)
-    return _probe_images(path) if is_images(path) else _probe_video(path)
+    return _probe_images(path, reading) if is_images(path) else _probe_video(path, reading)
 
 
-def _probe_video(path: Path) -> MediaInfo:
+def _probe_video(path: Path, reading: Reading) -> MediaInfo:
     with open_container(path) as container:
         stream = video_stream(container, path)
         frame = next(decode(container, stream, path), None)
@@ -116,14 +135,16 @@ def _probe_video(path: Path) -> MediaInfo:
             path=str(path),
             kind="video",
             container=container.format.name,
-            video=_video_info(container, stream, frame),
+            video=_video_info(container, stream, frame, reading),
             streams=tuple(_stream_info(other) for other in container.streams if other.index != stream.index),
             chapters=len(container.chapters()),
             metadata=dict(container.metadata),
         )
 
 
-def _video_info(container: InputContainer, stream: VideoStream, frame: av.VideoFrame) -> VideoInfo:
+def _video_info(
+    container: InputContainer, stream: VideoStream, frame: av.VideoFrame, reading: Reading
+) -> VideoInfo:
     time_base = stream.time_base or Fraction(1, av.time_base)
     seconds = float(stream.duration * time_base) if stream.duration else None
     if seconds is None and container.duration:
@@ -139,7 +160,10 @@ def _video_info(container: InputContainer, stream: VideoStream, frame: av.VideoF
         average_rate=stream.average_rate or stream.guessed_rate or None,
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
         rotation=frame.rotation,
-        colour=colour_tags(frame),
+        colour=colour_tags(frame, reading),
+        hdr=hdr_of(frame),
+        alpha_is_hidden=stream.metadata.get("alpha_mode") == "1"
+        and not layout_of(frame.format.name).has_alpha,
         frames_from_header=stream.frames,
         duration_seconds_from_header=seconds,
     )
@@ -162,8 +186,8 @@ def _stream_info(stream: Stream) -> StreamInfo:
     )
 
 
-def _probe_images(path: Path) -> MediaInfo:
-    images = list_images(path)
+def _probe_images(path: Path, reading: Reading) -> MediaInfo:
+    images = list_images(path, allow_gaps=reading.allow_gaps)
     # Tools store a black or grey picture in fewer channels: three pictures tell more about a series than the
     # first.
     samples = [read_image(images[at]) for at in sorted({0, len(images) // 2, len(images) - 1})]
@@ -187,4 +211,5 @@ def _probe_images(path: Path) -> MediaInfo:
         duration_seconds_from_header=float(len(images) / SEQUENCE_RATE),
     )
     kind: Literal["image", "sequence"] = "image" if len(images) == 1 and path.is_file() else "sequence"
-    return MediaInfo(path=str(path), kind=kind, container=codec, video=video)
+    names = tuple(str(image) for image in images)
+    return MediaInfo(path=str(path), kind=kind, container=codec, video=video, images=names)

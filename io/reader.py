@@ -10,12 +10,15 @@ In place of a lost frame comes the one before it, as a player would show it; the
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 
 from reelprior.io.colour import ToRgb
 from reelprior.io.container import check_size, decode, open_container, video_stream
@@ -25,6 +28,8 @@ from reelprior.io.fields import field_picture
 from reelprior.io.frame import Frame
 from reelprior.io.images import SEQUENCE_RATE, is_images
 from reelprior.io.probe import MediaInfo, probe
+from reelprior.io.reading import AS_TAGGED, Reading
+from reelprior.io.samples import Samples, SamplesOf
 from reelprior.io.scan import FrameIndex, frame_digest
 from reelprior.io.sequence import SequenceReader
 
@@ -45,6 +50,9 @@ class Reader(Protocol):
     def read(self, start: int, stop: int | None = None) -> Iterator[Frame]:
         """Yield the frames of the half-open range ``start:stop``, to the end without ``stop``."""
 
+    def samples(self, start: int, stop: int | None = None) -> Iterator[Samples]:
+        """Yield the same frames as the code values that the source holds, with their opacity."""
+
     def __enter__(self) -> Self:
         """Return the reader."""
 
@@ -54,7 +62,9 @@ class Reader(Protocol):
         """Leave the reader."""
 
 
-def open_reader(path: str | Path, index: FrameIndex | None = None) -> Reader:
+def open_reader(
+    path: str | Path, index: FrameIndex | None = None, *, reading: Reading = AS_TAGGED, clip: bool = True
+) -> Reader:
     """Open a video file, a folder of images, a pattern or an image for reading.
 
     Parameters
@@ -62,6 +72,10 @@ def open_reader(path: str | Path, index: FrameIndex | None = None) -> Reader:
     index
         What `reelprior.io.scan` found. Ranges of a video then need not be decoded from the start. For the index of
         fields (`reelprior.io.field_rate`) the reader yields fields.
+    reading
+        What overrules the file.
+    clip
+        Whether to clip pixels to [0, 1]: video holds values on both sides of it.
 
     Raises
     ------
@@ -70,10 +84,10 @@ def open_reader(path: str | Path, index: FrameIndex | None = None) -> Reader:
     """
     path = Path(path)
     if is_images(path):
-        return SequenceReader(path)
+        return SequenceReader(path, reading=reading)
     if index is not None and index.field_order is not None:
-        return FieldReader(path, index)
-    return VideoReader(path, index)
+        return FieldReader(path, index, reading=reading, clip=clip)
+    return VideoReader(path, index, reading=reading, clip=clip)
 
 
 class VideoReader:
@@ -86,6 +100,8 @@ class VideoReader:
     index
         What `reelprior.io.scan` found in it. Without one, times are those of the stream with the missing ones
         filled, and times that run back are not mended.
+    reading, clip
+        See `open_reader`.
 
     Raises
     ------
@@ -93,11 +109,20 @@ class VideoReader:
         As `reelprior.io.probe` does.
     """
 
-    def __init__(self, path: str | Path, index: FrameIndex | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        index: FrameIndex | None = None,
+        *,
+        reading: Reading = AS_TAGGED,
+        clip: bool = True,
+    ) -> None:
         self._path = Path(path)
         self._index = index
         self._lost = frozenset(() if index is None else index.lost)
-        self.info: MediaInfo = probe(path)
+        self._reading = reading
+        self._clip = clip
+        self.info: MediaInfo = probe(path, reading=reading)
 
     def read(self, start: int, stop: int | None = None) -> Iterator[Frame]:
         """Yield the frames of the half-open range ``start:stop``, to the end without ``stop``, one at a time.
@@ -109,17 +134,24 @@ class VideoReader:
         InputError
             When the range reaches beyond the last frame, or the frame size changes within or before it.
         """
-        if self._index is not None and stop is None:
-            stop = len(self._index)
-        is_range = start >= 0 and (stop is None or start <= stop)
-        if not is_range or (self._index is not None and stop is not None and stop > len(self._index)):
-            there = "that is no range" if self._index is None else f"there are {len(self._index)}"
-            raise InputError(f"{self._path}: frames {start}:{stop} asked for, but {there}")
-        to_rgb = ToRgb()
+        stop = self._checked(start, stop)
+        to_rgb = ToRgb(reading=self._reading, clip=self._clip)
         for position, frame, pts in self.pictures(start, stop):
             duration = self._index.durations[position] if self._index else frame.duration or 0
             time_base = self.info.video.time_base
             yield Frame(to_rgb(frame), index=position, pts=pts, duration=duration, time_base=time_base)
+
+    def samples(self, start: int, stop: int | None = None) -> Iterator[Samples]:
+        """Yield the frames of `read` as the code values that the source holds, with their opacity.
+
+        Raises
+        ------
+        InputError
+            As `read` does.
+        """
+        samples_of = SamplesOf(self._reading)
+        for _, frame, _ in self.pictures(start, self._checked(start, stop)):
+            yield samples_of(frame)
 
     def __enter__(self) -> Self:
         """Return the reader."""
@@ -129,6 +161,16 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing stays open between reads."""
+
+    def _checked(self, start: int, stop: int | None) -> int | None:
+        """The end of a range; `InputError` where the range reaches beyond the clip."""
+        if self._index is not None and stop is None:
+            stop = len(self._index)
+        is_range = start >= 0 and (stop is None or start <= stop)
+        if not is_range or (self._index is not None and stop is not None and stop > len(self._index)):
+            there = "that is no range" if self._index is None else f"there are {len(self._index)}"
+            raise InputError(f"{self._path}: frames {start}:{stop} asked for, but {there}")
+        return stop
 
     def pictures(self, start: int, stop: int | None) -> Iterator[tuple[int, av.VideoFrame, int]]:
         """Position, decoded frame and pts of each frame of the range."""
@@ -232,28 +274,57 @@ class FieldReader(VideoReader):
         The file.
     index
         Of the fields, from `reelprior.io.field_rate.at_field_rate`.
+    reading, clip
+        See `open_reader`.
     """
 
-    def __init__(self, path: str | Path, index: FrameIndex) -> None:
-        super().__init__(path, at_frame_rate(index))
+    def __init__(
+        self, path: str | Path, index: FrameIndex, *, reading: Reading = AS_TAGGED, clip: bool = True
+    ) -> None:
+        super().__init__(path, at_frame_rate(index), reading=reading, clip=clip)
         self._fields = index
         self._colour = self.info.video.colour
         self.info = info_at_field_rate(self.info)
 
     def read(self, start: int, stop: int | None = None) -> Iterator[Frame]:
         """Yield the fields ``start:stop``, each on the grid of the frame; the other field's rows are interpolated."""
+        to_rgb = ToRgb(self._colour, clip=self._clip)
+        for t, frame in self._field_by_field(start, stop):
+            yield Frame(
+                field_picture(frame, to_rgb, bottom=is_bottom(self._fields, t)),
+                index=t,
+                pts=self._fields.pts[t],
+                duration=self._fields.durations[t],
+                time_base=self._fields.time_base,
+            )
+
+    def samples(self, start: int, stop: int | None = None) -> Iterator[Samples]:
+        """Yield the code values of the fields ``start:stop``, each row of a field in place of the other's, too."""
+        samples_of = SamplesOf(self._reading)
+        for t, frame in self._field_by_field(start, stop):
+            yield _own_rows(samples_of(frame), first=1 if is_bottom(self._fields, t) else 0)
+
+    def _field_by_field(self, start: int, stop: int | None) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Each field's number, and the frame it is in."""
         stop = len(self._fields) if stop is None else stop
         if not 0 <= start <= stop <= len(self._fields):
             raise InputError(
                 f"{self._path}: fields {start}:{stop} asked for, but there are {len(self._fields)}"
             )
-        to_rgb = ToRgb(self._colour)
         for position, frame, _ in self.pictures(start // 2, -(-stop // 2)):
             for t in range(max(2 * position, start), min(2 * position + 2, stop)):
-                yield Frame(
-                    field_picture(frame, to_rgb, bottom=is_bottom(self._fields, t)),
-                    index=t,
-                    pts=self._fields.pts[t],
-                    duration=self._fields.durations[t],
-                    time_base=self._fields.time_base,
-                )
+                yield t, frame
+
+
+def _own_rows(samples: Samples, *, first: int) -> Samples:
+    """The samples of a frame with every second row, from ``first`` on, repeated in place of the other field's."""
+
+    def doubled(plane: NDArray[Any]) -> NDArray[Any]:
+        rows = np.arange(len(plane)) // 2 * 2 + first
+        return plane[np.minimum(rows, len(plane) - 1)]
+
+    return replace(
+        samples,
+        planes=tuple(map(doubled, samples.planes)),
+        alpha=None if samples.alpha is None else doubled(samples.alpha),
+    )

@@ -22,6 +22,7 @@ from reelprior.io.errors import InputError
 from reelprior.io.fields import FieldDetector, FieldFacts, FieldOrder
 from reelprior.io.images import SEQUENCE_RATE, is_images
 from reelprior.io.limits import Limits
+from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.sequence import SequenceReader
 
 __all__ = ["FrameIndex", "frame_digest", "presentation_times", "scan", "scene_scores", "with_lost_frames"]
@@ -123,8 +124,13 @@ class FrameIndex:
             raise ValueError(f"not a frame index: {error}") from error
 
 
-def scan(path: str | Path) -> FrameIndex:
+def scan(path: str | Path, *, reading: Reading = AS_TAGGED) -> FrameIndex:
     """Decode a source once, and return what its frames are.
+
+    Parameters
+    ----------
+    reading
+        What overrules the file.
 
     Raises
     ------
@@ -133,7 +139,7 @@ def scan(path: str | Path) -> FrameIndex:
         frame size on the way.
     """
     path = Path(path)
-    return _scan_images(path) if is_images(path) else _scan_video(path)
+    return _scan_images(path, reading) if is_images(path) else _scan_video(path)
 
 
 def _scan_video(path: Path) -> FrameIndex:
@@ -150,13 +156,13 @@ def _scan_video(path: Path) -> FrameIndex:
         time_base = stream.time_base or Fraction(1, av.time_base)
         rate = stream.average_rate or stream.guessed_rate or SEQUENCE_RATE
         fields = FieldDetector(stream.codec_context.field_order)
-        for index, frame in enumerate(decode(container, stream, path, damage=damage)):
-            if index == most:
+        for position, frame in enumerate(decode(container, stream, path, damage=damage)):
+            if position == most:
                 raise InputError(
                     f"{path}: more than {most} frames: set REELPRIOR_MAX_FRAMES higher if that is right"
                 )
             size = size or (frame.height, frame.width)
-            check_size(frame, index, size=size, path=path)
+            check_size(frame, position, size=size, path=path)
             raw.append(frame.pts)
             durations.append(frame.duration or 0)
             digests.append(frame_digest(frame))
@@ -212,17 +218,18 @@ def with_lost_frames(index: FrameIndex, failed: Sequence[int | None]) -> FrameIn
     )
 
 
-def _scan_images(path: Path) -> FrameIndex:
+def _scan_images(path: Path, reading: Reading) -> FrameIndex:
     difference = _FrameDifference()
-    differences = []
-    with SequenceReader(path) as reader:
+    differences, pts, durations = [], [], []
+    with SequenceReader(path, reading=reading) as reader:
         for frame in reader.read(0):
+            pts.append(frame.pts)
+            durations.append(frame.duration)
             codes = np.rint(frame.pixels.transpose(1, 2, 0) * 255).astype(np.uint8)
             differences.append(
                 difference(av.VideoFrame.from_ndarray(np.ascontiguousarray(codes), format="rgb24"))
             )
-    count = len(differences)
-    return FrameIndex(tuple(range(count)), (1,) * count, 1 / SEQUENCE_RATE, scene_scores(differences))
+    return FrameIndex(tuple(pts), tuple(durations), 1 / SEQUENCE_RATE, scene_scores(differences))
 
 
 def frame_digest(frame: av.VideoFrame) -> int:
@@ -251,13 +258,19 @@ def presentation_times(raw: Sequence[int | None], durations: Sequence[int], *, s
 
     Notes
     -----
-    A missing time is the previous one plus its duration. Times out of order by no more than decoders reorder
+    A missing time is the previous one plus its duration; those before the first known one are counted back from it
+    (Matroska does not give out times of H.264 before zero). Times out of order by no more than decoders reorder
     are decoding times (AVI has no others): sorted, they are the presentation times. Of other disorder, a time
     that runs back by more than a few frames starts a new recording, which is moved behind the old one, and a
     time that stumbles is put one unit after the one before.
     """
     times: list[int] = []
-    for at, pts in enumerate(raw):
+    known = next((at for at, pts in enumerate(raw) if pts is not None), len(raw))
+    if 0 < known < len(raw):
+        steps = [duration or step for duration in durations[:known]]
+        begin = (raw[known] or 0) - sum(steps)
+        times = [begin + before for before in accumulate([0, *steps[:-1]])]
+    for at, pts in enumerate(raw[len(times) :], start=len(times)):
         follows = times[-1] + (durations[at - 1] or step) if times else 0
         times.append(follows if pts is None else pts)
     runs_back = max(

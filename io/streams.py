@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.container import InputContainer, OutputContainer
+from av.packet import Packet
 from av.stream import AttachmentStream, DataStream, Discard, Disposition, Stream
 
 from reelprior.io.container import open_container
@@ -38,6 +40,8 @@ _FILE_TAGS = {"encoder", "duration"}
 _BRAND_TAGS = {"major_brand", "minor_version", "compatible_brands"}
 # Statistics that mkvmerge writes about the packets of a stream.
 _STATISTICS_TAGS = ("bps", "number_of_", "_statistics_")
+
+_PACKETS_LOOKED_AT = 300
 
 _PICTURE_TYPES = {
     "mjpeg": "image/jpeg",
@@ -73,17 +77,33 @@ def _is_made_anew(stream: Stream) -> bool:
 
 
 def is_held(container: str, stream: Stream, path: str | Path) -> bool:
-    """Try whether a container takes a stream of the file ``path``, by writing a header into memory."""
+    """Try whether a container takes a stream of the file ``path``, by writing it into memory.
+
+    Header, the first packet, where it is near the beginning of the file, and the end: some muxers complain at the last.
+    """
     output = av.open(io.BytesIO(), "w", format=container)
     try:
-        add_copy(output, stream, path)
+        copy = add_copy(output, stream, path)
         output.start_encoding()
+        if copy.type != "attachment" and (packet := _first_packet(stream, path)) is not None:
+            packet.stream = copy
+            output.mux_one(packet)
+            output.close()
     except (ValueError, av.FFmpegError):
         return False
     finally:
         with suppress(av.FFmpegError):
             output.close()
     return True
+
+
+def _first_packet(stream: Stream, path: str | Path) -> Packet[Any] | None:
+    with open_container(Path(path)) as source:
+        for packet in islice(source.demux(), _PACKETS_LOOKED_AT):
+            if packet.stream_index == stream.index and packet.size:
+                packet.dts = packet.pts = packet.pts or packet.dts or 0
+                return packet
+    return None
 
 
 def add_copy(output: OutputContainer, stream: Stream, path: str | Path) -> Stream:

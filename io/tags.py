@@ -6,6 +6,8 @@ Policy for untagged input (``probe`` shows it as "assumed"):
 * range of YUV: limited, unless the pixel format is a full-range one (yuvj420p and the like); grey: full;
 * R'G'B' is always full range, whatever the tag says: all of FFmpeg does so, and tags left over from a YUV
   source are common.
+
+A `reelprior.io.reading.Reading` overrules both the tags and the policy.
 """
 
 from dataclasses import dataclass, replace
@@ -13,8 +15,9 @@ from dataclasses import dataclass, replace
 import av
 
 from reelprior.io.layout import layout_of
+from reelprior.io.reading import AS_TAGGED, Reading
 
-__all__ = ["ColourTags", "colour_tags", "set_colour_tags", "tags_for"]
+__all__ = ["COLOUR_NAMES", "ColourTags", "colour_tags", "set_colour_tags", "tags_for"]
 
 # FFmpeg's names for the code points of ITU-T H.273. What is not listed is reserved, and as good as untagged.
 _MATRICES = {
@@ -34,6 +37,14 @@ _TRANSFERS = {
 _RANGES = {1: "limited", 2: "full"}
 
 _UNTAGGED = "unknown"
+
+COLOUR_NAMES = {
+    "matrix": tuple(name for name in _MATRICES.values() if name != "gbr"),
+    "range": tuple(_RANGES.values()),
+    "primaries": tuple(_PRIMARIES.values()),
+    "transfer": tuple(_TRANSFERS.values()),
+}
+"""What a `Reading` may say."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +71,18 @@ class ColourTags:
     range_is_assumed: bool = False
 
 
-def colour_tags(frame: av.VideoFrame) -> ColourTags:
+def colour_tags(frame: av.VideoFrame, reading: Reading = AS_TAGGED) -> ColourTags:
     """Read the tags of a decoded frame, and fill in by the policy of this module what they leave open."""
     layout = layout_of(frame.format.name)
     known = ColourTags(
-        matrix=_MATRICES.get(int(frame.colorspace), _UNTAGGED),
-        range=_RANGES.get(int(frame.color_range), _UNTAGGED),
-        primaries=_PRIMARIES.get(int(frame.color_primaries), _UNTAGGED),
-        transfer=_TRANSFERS.get(int(frame.color_trc), _UNTAGGED),
+        matrix=reading.matrix or _MATRICES.get(int(frame.colorspace), _UNTAGGED),
+        range=reading.range or _RANGES.get(int(frame.color_range), _UNTAGGED),
+        primaries=reading.primaries or _PRIMARIES.get(int(frame.color_primaries), _UNTAGGED),
+        transfer=reading.transfer or _TRANSFERS.get(int(frame.color_trc), _UNTAGGED),
     )
-    return _complete(known, layout.kind, frame.format.name, frame.height)
+    completed = _complete(known, layout.kind, frame.format.name, frame.height)
+    # The pixel formats that mean full range (yuvj420p) are a tag, too.
+    return replace(completed, range=reading.range) if reading.range and layout.kind != "rgb" else completed
 
 
 def tags_for(pix_fmt: str, colour: ColourTags, *, height: int) -> ColourTags:

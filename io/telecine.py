@@ -76,7 +76,7 @@ def write_film(path: str | Path, target: Path, *, order: FieldOrder) -> None:
                 stream = container.add_stream("ffv1", rate=_VIDEO_RATE * 4 / 5)
                 stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format.name
                 stream.options = dict(ffv1_options(first.width, first.height, first.format.name))
-                stream.time_base = stream.codec_context.time_base = first.time_base
+                stream.time_base = stream.codec_context.time_base = first.time_base or 1 / _VIDEO_RATE
                 stream.codec_context.thread_type = ThreadType.SLICE
                 set_colour_tags(stream.codec_context, colour_tags(first))
                 container.mux(stream.encode(first))

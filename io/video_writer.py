@@ -25,10 +25,19 @@ from reelprior.io.container import open_container
 from reelprior.io.errors import MediaError, OutputError
 from reelprior.io.files import commit, unwritable
 from reelprior.io.frame import Frame
-from reelprior.io.matroska import set_sample_aspect_ratio
-from reelprior.io.muxing import OutputStreams, colour_of, open_output, refusal, set_up
+from reelprior.io.matroska import set_hdr, set_sample_aspect_ratio
+from reelprior.io.muxing import (
+    OutputStreams,
+    colour_of,
+    needs_completion,
+    open_output,
+    refusal,
+    set_up,
+)
 from reelprior.io.packet_feed import PacketFeed
 from reelprior.io.probe import MediaInfo
+from reelprior.io.rehearsal import rehearse
+from reelprior.io.samples import Kept
 from reelprior.io.scan import FrameIndex
 from reelprior.io.streams import TimeSpan
 
@@ -74,7 +83,7 @@ class VideoWriter:
                     self._file.close()
             self._part.unlink(missing_ok=True)  # gone already after the rename
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, kept: Kept | None = None) -> None:
         """Encode the next frame, and copy what belongs before it."""
         if self._written >= len(self._frames) or frame.index != self._frames[self._written]:
             raise ValueError(
@@ -83,7 +92,7 @@ class VideoWriter:
         with self._errors_in_words():
             if self._file is None:
                 self._file = self._open(height=frame.pixels.shape[1], width=frame.pixels.shape[2])
-            self._file.write(frame)
+            self._file.write(frame, kept)
         self._written += 1
 
     def _open(self, *, height: int, width: int) -> _OpenFile:
@@ -91,8 +100,13 @@ class VideoWriter:
             self.path, self._coding, source_pix_fmt=self._source.video.pix_fmt, width=width, height=height
         )
         file = _OpenFile(self._part, encoding, source=self._source, index=self._index, frames=self._frames)
+        left_out: frozenset[int] = frozenset()
+        if self._coding.drop_incompatible:
+            left_out = frozenset(
+                rehearse(self.path, source=self._source, encoding=encoding, size=(height, width), drop=True)
+            )
         try:
-            file.start(self.path, size=(height, width))
+            file.start(self.path, size=(height, width), left_out=left_out)
         except (ValueError, av.FFmpegError) as error:
             file.close()
             if isinstance(error, OSError):
@@ -104,9 +118,10 @@ class VideoWriter:
         if self._written != len(self._frames) or self._file is None:
             raise OutputError(f"{self.path}: only {self._written} of {len(self._frames)} frames were written")
         self._file.finish()
-        if not self._file.state_aspect_ratio():
-            ratio = self._source.video.sample_aspect_ratio
-            _log.warning("%s: no room in the header for the sample aspect ratio %s: lost", self.path, ratio)
+        if not self._file.complete_header():
+            _log.warning(
+                "%s: no room in the header for the aspect ratio or the HDR metadata: lost", self.path
+            )
         commit(self._part, self.path)
 
     @contextmanager
@@ -145,7 +160,7 @@ class _OpenFile:
         self._is_mp4 = encoding.container in ("mp4", "mov")
         self._shift = max(0, -index.pts[frames.start]) if self._is_mp4 else 0
 
-    def start(self, path: Path, *, size: tuple[int, int]) -> None:
+    def start(self, path: Path, *, size: tuple[int, int], left_out: frozenset[int]) -> None:
         """Open everything and write the header. ``path`` is the final name, for messages."""
         original = None
         if self._source.kind == "video":
@@ -167,6 +182,7 @@ class _OpenFile:
             original=original,
             encoding=self._encoding,
             size=size,
+            left_out=left_out,
             span=span,
             index=self._index,
         )
@@ -183,13 +199,24 @@ class _OpenFile:
         )
         self._resources.callback(self._feed.close)
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, kept: Kept | None) -> None:
         """Encode a frame at its time in the index."""
-        picture = self._from_rgb(frame.pixels)
+        picture = self._from_rgb(frame.pixels, kept)
         picture.pts = self._index.pts[frame.index] + self._shift
         picture.time_base = self._index.time_base
-        picture.duration = self._durations[picture.pts] = self._index.durations[frame.index]
+        picture.duration = self._durations[picture.pts] = self._duration(frame.index)
         self._mux(self._streams.video.encode(picture))
+
+    def _duration(self, at: int) -> int:
+        """Of a frame. Where nobody says, MP4 gets the distance to the next: readers skip a last frame without one."""
+        stated = self._index.durations[at]
+        if stated or not self._is_mp4:
+            return stated
+        pts = self._index.pts
+        before = min(at, len(pts) - 2)
+        return (
+            pts[before + 1] - pts[before] if before >= 0 else max(round(1 / (25 * self._index.time_base)), 1)
+        )
 
     def finish(self) -> None:
         """Write what the encoder and the source still hold, and close the file."""
@@ -202,14 +229,19 @@ class _OpenFile:
         """Close the muxer and the source; twice does no harm."""
         self._resources.close()
 
-    def state_aspect_ratio(self) -> bool:
-        """After `finish`: write the aspect ratio where the muxer did not. Whether it is in the file now."""
-        ratio = self._source.video.sample_aspect_ratio
-        if ratio == 1 or self._encoding.container not in ("matroska", "webm"):
+    def complete_header(self) -> bool:
+        """After `finish`: write what the muxer of Matroska leaves out. Whether all of it is in the file now."""
+        source = self._source.video
+        if self._encoding.container not in ("matroska", "webm") or not needs_completion(source):
             return True
         video, copies = self._streams.video, self._streams.packet_copies.values()
         track = sum(copy.index < video.index for copy in copies)
-        return set_sample_aspect_ratio(self._part, ratio, track=track)
+        done = True
+        if source.hdr is not None and source.hdr.is_static:
+            done = set_hdr(self._part, source.hdr, track=track)
+        if source.sample_aspect_ratio != 1:
+            done = set_sample_aspect_ratio(self._part, source.sample_aspect_ratio, track=track) and done
+        return done
 
     def _mux(self, packets: list[Packet[VideoStream]]) -> None:
         """Mux packets of the encoder, each after the copied ones that are decoded before it."""

@@ -5,14 +5,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from reelprior.io.coding import Coding, image_format, numbered, target_kind, video_encoding
+from reelprior.io.coding import Coding, numbered, target_kind, video_encoding
 from reelprior.io.errors import OutputError
 from reelprior.io.files import unwritable
 from reelprior.io.frame import Frame
+from reelprior.io.image_coding import image_format
 from reelprior.io.image_writer import ImageWriter, check_replaceable
-from reelprior.io.images import list_images
-from reelprior.io.muxing import rehearse
+from reelprior.io.images import image_numbers
+from reelprior.io.losses import losses_of_pictures, losses_of_video
 from reelprior.io.probe import MediaInfo
+from reelprior.io.rehearsal import rehearse
+from reelprior.io.samples import Kept
 from reelprior.io.scan import FrameIndex
 from reelprior.io.video_writer import VideoWriter
 
@@ -22,8 +25,16 @@ __all__ = ["Coding", "Writer", "check_output", "open_writer"]
 class Writer(Protocol):
     """Takes frames in order; leaving it cleanly leaves the whole output, leaving it by an error nothing."""
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, kept: Kept | None = None) -> None:
         """Write the next frame.
+
+        Parameters
+        ----------
+        frame
+            Its pixels and its index; R'G'B' may lie outside [0, 1].
+        kept
+            What it takes over from the source: opacity, and the samples that are not changed. Without it,
+            everything comes from the pixels, and an opacity is full.
 
         Raises
         ------
@@ -51,7 +62,7 @@ def check_output(
     overwrite: bool,
     frames: range | None = None,
     size: tuple[int, int] | None = None,
-) -> None:
+) -> tuple[str, ...]:
     """Check before any work that an output can be written, by writing its header into memory.
 
     Parameters
@@ -67,6 +78,11 @@ def check_output(
         into one picture.
     size
         (height, width) of the frames that will be written; that of the source by default.
+
+    Returns
+    -------
+    tuple[str, ...]
+        What the output cannot hold and the user allows to drop (``coding.drop_incompatible``), in words.
 
     Raises
     ------
@@ -84,9 +100,13 @@ def check_output(
             path, coding, source_pix_fmt=source.video.pix_fmt, width=width, height=height
         )
         _check_free(path, overwrite)
-        rehearse(path, source=source, encoding=encoding, size=(height, width))
-        return
-    image_format(path, coding, source_pix_fmt=source.video.pix_fmt)
+        losses = losses_of_video(path, source=source, coding=coding, encoding=encoding)
+        dropped = rehearse(
+            path, source=source, encoding=encoding, size=(height, width), drop=coding.drop_incompatible
+        )
+        return *losses, *dict.fromkeys(dropped.values())
+    suffix, pix_fmt = image_format(path, coding, source_pix_fmt=source.video.pix_fmt)
+    losses = losses_of_pictures(path, source=source, coding=coding, suffix=suffix, pix_fmt=pix_fmt)
     if kind == "image" and (source.kind != "image" if frames is None else len(frames) != 1):
         count = "several" if frames is None else len(frames)
         raise OutputError(
@@ -97,6 +117,7 @@ def check_output(
         check_replaceable(path)
     for target in targets if kind in ("image", "pattern") else []:
         _check_free(target, overwrite)
+    return losses
 
 
 def open_writer(
@@ -139,14 +160,9 @@ def open_writer(
         coding=coding,
         source_pix_fmt=source.video.pix_fmt,
         frames=frames,
-        names=_names(source),
+        images=source.images,
         rotation=source.video.rotation,
     )
-
-
-def _names(source: MediaInfo) -> list[str]:
-    """File names of the frames of a sequence or a picture; none for a video."""
-    return [] if source.kind == "video" else [image.name for image in list_images(source.path)]
 
 
 def _targets(path: Path, source: MediaInfo, coding: Coding, frames: range | None) -> list[Path]:
@@ -154,10 +170,11 @@ def _targets(path: Path, source: MediaInfo, coding: Coding, frames: range | None
     kind = target_kind(path)
     if kind in ("video", "image"):
         return [path]
-    names = _names(source)
+    names = source.images
     indices = frames if frames is not None else range(len(names))
     if kind == "pattern":
-        return [numbered(path, index) for index in indices]
+        numbers = image_numbers(names)
+        return [numbered(path, numbers[index] if names else index) for index in indices]
     suffix, _ = image_format(path, coding, source_pix_fmt=source.video.pix_fmt)
     stems = [Path(names[index]).stem for index in indices] if names else []
     if len(set(stems)) < len(stems):
@@ -181,7 +198,7 @@ def _check_place(path: Path) -> None:
 def _check_source_is_safe(path: Path, source: MediaInfo, *, targets: list[Path]) -> None:
     """The output neither is the source nor takes the place of its folder."""
     origin = Path(source.path)
-    sources = [origin] if source.kind == "video" else list_images(origin)
+    sources = [Path(image) for image in source.images] or [origin]
     taken = {item.resolve() for item in [origin, *sources]}
     is_linked = path.exists() and origin.exists() and path.samefile(origin)
     for target in [path, *targets]:

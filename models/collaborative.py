@@ -86,8 +86,8 @@ def collaborate(
             window.load(k)
         around.forget(keep=near)
         positions = _find(window, t, {k: around.flow(t, k) for k in near if k != t}, settings)
-        for batch in positions.split(_BATCH):
-            _shrink(window, batch)
+        for start in range(0, len(positions), _BATCH):
+            _shrink(window, positions[start : start + _BATCH])
         # No later group reaches back to the first frame in reach.
         for k in range(t - radius, t - radius + 1) if t + 1 < frames else range(t - radius, frames):
             if k >= 0:
@@ -119,7 +119,7 @@ class _Window:
             settings.patch + -(-max(side - settings.patch, 0) // settings.step) * settings.step
             for side in self._cropped
         )
-        self.size = (height, width)
+        self.size: tuple[int, int] = (height, width)
         self.slots = min(len(pilots), 2 * settings.radius + 1)
         self._loaded = -1
         pixels = self.slots * height * width
@@ -154,7 +154,7 @@ class _Window:
 
     def first_pixel(self, k: int) -> int:
         """The number of frame k's first pixel."""
-        return k % self.slots * self.size[0] * self.size[1]
+        return (k % self.slots) * self.size[0] * self.size[1]
 
     def result(self, k: int) -> NDArray[np.float32]:
         """(3, H, W) in [0, 1]: frame k filtered, when its last group has been added."""
@@ -237,8 +237,9 @@ def _shrink(window: _Window, positions: Tensor) -> None:
     within, along = _cosines(patch, positions.device), _cosines(positions.shape[1], positions.device)
 
     def transformed(values: Tensor) -> Tensor:
-        groups = values[:, pixels].unflatten(-1, (patch, patch))  # (3, N, K, patch, patch)
-        return torch.einsum("jk,cnkab->cnjab", along, within @ groups @ within.T)
+        groups = values[:, pixels].reshape(3, *positions.shape, patch, patch)  # (3, N, K, patch, patch)
+        spectrum: Tensor = torch.einsum("jk,cnkab->cnjab", along, within @ groups @ within.T)
+        return spectrum
 
     variance = window.variance[:, pixels].mean((2, 3))[:, :, None, None, None].clamp(min=_LEAST)
     energy = transformed(window.pilot).square_()
@@ -258,6 +259,6 @@ def _shrink(window: _Window, positions: Tensor) -> None:
 def _cosines(size: int, device: torch.device) -> Tensor:
     """The orthonormal cosine transform (DCT-II) as a matrix (size, size)."""
     n = torch.arange(size, device=device, dtype=torch.float32)
-    matrix = torch.cos(torch.pi / size * (n[None] + 0.5) * n[:, None]) * (2 / size) ** 0.5
+    matrix: Tensor = torch.cos(torch.pi / size * (n[None] + 0.5) * n[:, None]) * (2 / size) ** 0.5
     matrix[0] *= 0.5**0.5
     return matrix

@@ -17,7 +17,7 @@ from reelprior.models.network import SkipGenerator
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.settings import EngineSettings
-from reelprior.models.stopping import HeldOutRule
+from reelprior.models.stopping import Look, choose_rule
 
 __all__ = ["Prior", "Problem", "Reference", "fit"]
 
@@ -201,7 +201,7 @@ def fit(
     Returns
     -------
     Tensor
-        (1, 3, H, W) in [0, 1]: the moving average of the iterates, at the rule's best iteration if there is a rule.
+        (1, 3, H, W) in [0, 1]: the moving average of the iterates, at the rule's best look.
 
     Raises
     ------
@@ -216,8 +216,12 @@ def fit(
     hidden = problem.hidden
     if hidden is not None and not bool((problem.captured.weight * hidden).any()):
         hidden = None  # nothing was captured there to judge by: all iterations are done
-    rule = HeldOutRule(engine.stopping)
-    enough = discrepancy * expected_data_term(problem.observations)
+    rule = choose_rule(
+        engine.stopping,
+        discrepancy=discrepancy,
+        expected=expected_data_term(problem.observations),
+        hides_pixels=hidden is not None,
+    )
     observations = _without(problem.observations, hidden)
     guides = prior.prepare(problem.guides)
     for group in prior.optimiser.param_groups:
@@ -247,19 +251,22 @@ def fit(
                     f"the loss is {loss_value} after {iteration + 1} iterations; lower fit.learning_rate or use "
                     "--set compute.autocast=off"
                 )
-            if discrepancy and data.item() <= enough:
+            error = math.nan if hidden is None else _error_at(hidden, average, problem)
+            if rule.look(Look(iteration, data.item(), error, _small(iterate))):
+                best = average.clone()
+            if rule.ends(iteration):
                 on_iteration(iteration + 1, loss_value)
                 break
-            if hidden is not None:
-                if rule.look(iteration, _error_at(hidden, average, problem)):
-                    best = average.clone()
-                if rule.ends(iteration):
-                    on_iteration(iteration + 1, loss_value)
-                    break
         on_iteration(iteration + 1, loss_value)
-    result = average if best is None else best
-    assert result is not None  # iterations >= 1
-    return result
+    assert best is not None  # the last iteration is looked at, and the first look is the best so far
+    return best
+
+
+def _small(picture: Tensor) -> NDArray[np.float32]:
+    """At most about 64 pixels a side: enough to see whether iterates wander."""
+    step = max(1, min(picture.shape[-2:]) // 64)
+    small: NDArray[np.float32] = picture[..., ::step, ::step].cpu().numpy()
+    return small
 
 
 def _without(observations: tuple[Observation, ...], hidden: Tensor | None) -> tuple[Observation, ...]:

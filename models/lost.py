@@ -18,7 +18,10 @@ __all__ = ["fill_lost", "fill_rows", "lost_frames", "missing_rows", "nearest_who
 
 def lost_frames(missing: NDArray[np.bool_] | None, count: int) -> NDArray[np.bool_]:
     """(T,): True for frames of which nothing is known. ``missing`` is (T, H, W), or None for ``count`` whole frames."""
-    return np.zeros(count, np.bool_) if missing is None else missing.all(axis=(1, 2))
+    if missing is None:
+        return np.zeros(count, np.bool_)
+    lost: NDArray[np.bool_] = np.logical_and.reduce(missing, axis=(1, 2))
+    return lost
 
 
 def nearest_whole(lost: NDArray[np.bool_], t: int) -> int:
@@ -53,7 +56,7 @@ def fill_lost(pictures: NDArray[np.float32], lost: NDArray[np.bool_]) -> NDArray
     filled[whole[-1] + 1 :] = pictures[whole[-1]]
     for before, after in pairwise(whole):
         if after - before > 1:
-            filled[before + 1 : after] = _between(pictures[before], pictures[after], after - before - 1)
+            filled[before + 1 : after] = _between(pictures[before], pictures[after], int(after - before) - 1)
     return filled
 
 
@@ -75,7 +78,7 @@ def missing_rows(missing: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
     """(H,), True for rows of a frame that are missing whole; None where no row or every row is."""
     if missing is None:
         return None
-    rows: NDArray[np.bool_] = missing.all(axis=1)
+    rows: NDArray[np.bool_] = np.logical_and.reduce(missing, axis=1)
     return rows if rows.any() and not rows.all() else None
 
 

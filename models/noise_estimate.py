@@ -183,7 +183,11 @@ def _refine(blocks: Blocks, line: _Line, *, sloped: bool, clipped: bool) -> tupl
     flat = np.empty(0, np.intp)
     for _ in range(_ROUNDS_OF_REFINEMENT):
         is_flat = blocks.structure < _FLAT * _at(line, blocks.mean, clipped=clipped)
-        levels = _levels(blocks, lambda part, is_flat=is_flat: part[is_flat[part]], error=_MODEL_ERROR_FLAT)
+
+        def flattest(part: NDArray[np.intp], is_flat: NDArray[np.bool_] = is_flat) -> NDArray[np.intp]:
+            return part[is_flat[part]]
+
+        levels = _levels(blocks, flattest, error=_MODEL_ERROR_FLAT)
         if len(levels.mean) < 2:
             break
         line, flat = _fit_line(levels, sloped=sloped, clipped=clipped), np.flatnonzero(is_flat)
@@ -233,13 +237,15 @@ def _misfits(ends: NDArray[np.float64], levels: _Levels, *, clipped: bool) -> ND
     # Too much may be structure, and counts for 9 at most (Geman and McClure 1987); too little is not (Huber 1964).
     above = np.square(error) / (1 + np.square(error) / 9)
     below = np.where(error > -3, np.square(error), -6 * error - 9)
-    return np.where(error > 0, above, below).sum(1)
+    misfit: NDArray[np.float64] = np.where(error > 0, above, below).sum(1)
+    return misfit
 
 
 def _at(line: _Line, mean: NDArray[np.float64], *, clipped: bool) -> NDArray[np.float64]:
     """Variance of the samples at the means of blocks."""
     expected, variance = _curves(np.array([[line.black, line.white]]), clipped=clipped)
-    return np.interp(mean, expected[0], variance[0])
+    at_means: NDArray[np.float64] = np.interp(mean, expected[0], variance[0])
+    return at_means
 
 
 def _curves(ends: NDArray[np.float64], *, clipped: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -15,6 +15,7 @@ __all__ = [
     "FitSettings",
     "FusionSettings",
     "NetworkSettings",
+    "PhotoSettings",
     "StoppingSettings",
     "TemporalSettings",
 ]
@@ -103,12 +104,27 @@ class CollaborativeSettings(_Group):
 
 
 class StoppingSettings(_Group):
-    """Held-out pixels stop a cold fit before it learns the noise, the expected residual a warm one."""
+    """A rule stops a cold fit before it learns the noise; the expected residual stops a warm one."""
 
+    rule: Literal["held_out", "variance", "discrepancy"] = "held_out"
     held_out: Annotated[float, Field(ge=0, lt=0.5)] = 0.03
     floor: Annotated[int, Field(ge=0)] = 200
     patience: Annotated[int, Field(ge=1)] = 150
+    window: Annotated[int, Field(ge=2)] = 20
     discrepancy: Annotated[float, Field(ge=0)] = 1.0
+
+
+class PhotoSettings(_Group):
+    """Photographs: how large ones are cut."""
+
+    tile: Annotated[int, Field(ge=48)] = 512
+    overlap: Annotated[int, Field(ge=0)] = 48
+
+    @model_validator(mode="after")
+    def _tiles_overlap_by_a_third_at_most(self) -> Self:
+        if 3 * self.overlap > self.tile:
+            raise ValueError(f"overlap must be at most a third of the tile: {self.tile // 3} for {self.tile}")
+        return self
 
 
 class ComputeSettings(_Group):
@@ -129,3 +145,4 @@ class EngineSettings(_Group):
     fusion: FusionSettings = FusionSettings()
     collaborative: CollaborativeSettings = CollaborativeSettings()
     stopping: StoppingSettings = StoppingSettings()
+    photo: PhotoSettings = PhotoSettings()

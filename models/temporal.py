@@ -173,7 +173,7 @@ class _Walk:
             return restored
         filtered = self._filtered(wanted, restored, progress)
         # The errors of the prior and of the filter are of different kinds: their mean is a better pilot than either.
-        return self._filtered(wanted, (filtered + restored) / 2, progress)
+        return self._filtered(wanted, ((filtered + restored) / 2).astype(np.float32), progress)
 
     def warm(self, wanted: range, on_step: OnStep) -> NDArray[np.float32]:
         """The forward pass and, on request, a backward pass made from its results."""
@@ -339,7 +339,7 @@ class _Walk:
         copy it.
         """
         share = self.engine.stopping.held_out
-        if not share or self.lost[t]:
+        if not share or self.engine.stopping.rule != "held_out" or self.lost[t]:
             return None, self.compute.tensor(self.shown[t])[None]
         hidden = self.prior.hidden_pixels(share)
         unseen = hidden[0, 0].cpu().numpy() > 0

@@ -4,18 +4,18 @@ Streams from end to end: besides one frame, only the few frames of the current f
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reelprior.io.chunks import read_frames
 from reelprior.io.frame import Frame
-from reelprior.io.probe import MediaInfo
-from reelprior.io.scan import FrameIndex
 from reelprior.io.writer import open_writer
 from reelprior.pipeline.backlog import Task
-from reelprior.pipeline.job import Job
+from reelprior.pipeline.footage import Footage
 from reelprior.pipeline.jobdir import JobDirectory
+from reelprior.pipeline.kept import kept_frames
 from reelprior.pipeline.plan import Chunk, Plan, fade_weights
 
 __all__ = ["assemble", "cross_fade"]
@@ -27,15 +27,10 @@ def assemble(
     plan: Plan,
     directory: JobDirectory,
     *,
-    job: Job,
-    source: MediaInfo,
-    index: FrameIndex,
-    every: int = 1,
+    footage: Footage,
     on_frame: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Write the output from the chunk files of a job directory; ``on_frame`` hears how many pictures were read.
-
-    ``index`` is that of the pictures to write: all of the plan's, or every so manieth.
 
     Raises
     ------
@@ -43,15 +38,20 @@ def assemble(
         If the output cannot be written; nothing stays under its name then.
     """
     chunks = ((chunk, read_frames(directory.result_path(Task("chunk", chunk.id)))) for chunk in plan.chunks)
-    frames = range(plan.frames.start // every, plan.frames.stop // every)
+    job, index, every = footage.job, footage.written_index, footage.treatment.every
     writer = open_writer(
-        job.output, source=source, coding=job.coding, overwrite=job.overwrite, index=index, frames=frames
+        job.output,
+        source=footage.source,
+        coding=job.coding,
+        overwrite=job.overwrite,
+        index=index,
+        frames=footage.written_frames,
     )
-    with writer:
-        for done, (number, pixels) in enumerate(cross_fade(plan, chunks)):
+    with writer, closing(kept_frames(footage, plan.frames)) as kept:
+        for done, ((number, pixels), own) in enumerate(zip(cross_fade(plan, chunks), kept, strict=True)):
             t, between = divmod(number, every)
             if not between:
-                writer.write(Frame(pixels, t, index.pts[t], index.durations[t], index.time_base))
+                writer.write(Frame(pixels, t, index.pts[t], index.durations[t], index.time_base), own)
             on_frame(done + 1)
 
 

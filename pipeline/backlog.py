@@ -1,11 +1,12 @@
-"""What remains to be done, and in which order: a small state machine that knows neither Dask, files nor time.
+"""What remains to be done of one file, and in which order: a state machine that knows neither Dask, files nor time.
 
-The scheduler asks for the next task when there is room and says which ones have finished; so the order, the
-dependency of chunks on their key frame and the bound on tasks in flight are decided here and tested without a
-cluster.
+The scheduler asks for the next task when there is room and says which ones have finished; so the order and the
+dependency of chunks on their key frame are decided here and tested without a cluster. `batch_backlog` does the same
+for many files.
 """
 
-from collections import deque
+import heapq
+from collections import defaultdict, deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -49,17 +50,17 @@ class Backlog:
 
     def __init__(self, plan: Plan, *, done: Collection[Task] = ()) -> None:
         self._scene_of = {chunk.id: chunk.scene for chunk in plan.chunks}
-        self._have_key = {task.id for task in done if task.kind == "key"}
-        self._have_key |= {scene.id for scene in plan.scenes if scene.key is None}
-        # In order of time, each scene's key before its chunks: the first free worker takes the first task
-        # that may start, so while one key is being fitted the others fit the keys of the next scenes.
-        self._waiting: deque[Task] = deque()
-        for scene in plan.scenes:
-            chunks = [Task("chunk", chunk.id) for chunk in plan.chunks if chunk.scene == scene.id]
-            missing = [task for task in chunks if task not in done]
-            if missing and scene.id not in self._have_key:
-                self._waiting.append(Task("key", scene.id))
-            self._waiting.extend(missing)
+        have_key = {task.id for task in done if task.kind == "key"}
+        have_key |= {scene.id for scene in plan.scenes if scene.key is None}
+        missing: defaultdict[int, list[int]] = defaultdict(list)  # chunks of each scene
+        for chunk in plan.chunks:
+            if Task("chunk", chunk.id) not in done:
+                missing[chunk.scene].append(chunk.id)
+        self._keys = deque(scene for scene in missing if scene not in have_key)
+        self._behind_key = {scene: missing[scene] for scene in self._keys}
+        # A heap, so that chunks start in order of time, however late the key of an early scene is.
+        self._chunks = [number for scene in missing if scene in have_key for number in missing[scene]]
+        heapq.heapify(self._chunks)
         self._running: set[Task] = set()
 
     @property
@@ -70,23 +71,46 @@ class Backlog:
     @property
     def empty(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return not self._waiting and not self._running
+        return not (self._running or self._keys or self._chunks or self._behind_key)
 
-    def take(self, *, at_most: int) -> list[Task]:
-        """Take tasks that may start now, so that no more than ``at_most`` are running."""
-        taken: list[Task] = []
-        for task in list(self._waiting):
-            if len(self._running) >= at_most:
-                break
-            if task.kind == "chunk" and self._scene_of[task.id] not in self._have_key:
-                continue
-            self._waiting.remove(task)
-            self._running.add(task)
-            taken.append(task)
-        return taken
+    @property
+    def ready(self) -> int:
+        """How many tasks may start now."""
+        return len(self._keys) + len(self._chunks)
+
+    def take_key(self) -> Task | None:
+        """Take the next key frame that is to be fitted: it is what the most other tasks wait for."""
+        if not self._keys:
+            return None
+        return self._start(Task("key", self._keys.popleft()))
+
+    def take_chunk(self) -> Task | None:
+        """Take the earliest chunk whose scene has its key."""
+        if not self._chunks:
+            return None
+        return self._start(Task("chunk", heapq.heappop(self._chunks)))
+
+    def _start(self, task: Task) -> Task:
+        self._running.add(task)
+        return task
 
     def finish(self, task: Task) -> None:
         """Note that a running task has finished; its dependants may start."""
         self._running.remove(task)
         if task.kind == "key":
-            self._have_key.add(task.id)
+            for number in self._behind_key.pop(task.id, ()):  # nothing after a drop
+                heapq.heappush(self._chunks, number)
+
+    def put_back(self, task: Task) -> None:
+        """Note that a running task was given up by whoever had it, through no fault of its own."""
+        self._running.remove(task)
+        if task.kind == "key":
+            self._keys.appendleft(task.id)
+        else:
+            heapq.heappush(self._chunks, task.id)
+
+    def drop(self) -> None:
+        """Forget what has not started."""
+        self._keys.clear()
+        self._chunks.clear()
+        self._behind_key.clear()

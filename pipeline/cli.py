@@ -1,4 +1,6 @@
-"""The command line: ``restore``, ``demo``, ``probe``, ``verify``, ``presets`` and ``doctor``.
+"""The command line: ``restore``, ``demo``, ``preview``, ``probe``, ``bag``, ``verify``, ``presets`` and ``doctor``.
+
+``batch_commands`` and ``photo_commands`` have the others.
 
 Options become a `Job` here, results become text or JSON here; everything between is elsewhere. What a command
 needs is imported inside it, so that ``--help`` does not wait for torch, and torch does not look for GPUs in a
@@ -15,9 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reelprior.pipeline.batch_commands import add_batch_commands, parse_pairs
 from reelprior.pipeline.errors import UsageError
+from reelprior.pipeline.options import JsonOption, LogLevelOption, OverwriteOption, QuietOption
+from reelprior.pipeline.photo_commands import add_photo_commands
 from reelprior.pipeline.quality import Quality
-from reelprior.pipeline.terminal import LogLevel, interruptible, make_display, report_error, set_up_logging
+from reelprior.pipeline.terminal import interruptible, make_display, report_error, set_up_logging
 
 if TYPE_CHECKING:
     from reelprior.pipeline.result import Result
@@ -32,10 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary; errors only.")]
-LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="What is logged on stderr.")]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace an existing output.")]
+add_batch_commands(app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -81,12 +83,28 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         list[str] | None, typer.Option("--encoder-option", help="key=value for the encoder.")
     ] = None,
     pix_fmt: Annotated[str | None, typer.Option(help="Pixel format of the output.")] = None,
+    drop_incompatible: Annotated[
+        bool, typer.Option("--drop-incompatible", help="Go on without what the output cannot hold.")
+    ] = False,
+    allow_gaps: Annotated[
+        bool, typer.Option("--allow-gaps", help="Numbers may be missing in a series of pictures.")
+    ] = False,
     job_dir: Annotated[str | None, typer.Option(help="Where chunks live, and stay after success.")] = None,
     resume: Annotated[bool, typer.Option(help="Take over what an earlier run has finished.")] = True,
     report: Annotated[str | None, typer.Option(metavar="PATH.html", help="Write the quality report.")] = None,
     reference: Annotated[
         str | None, typer.Option(help="Ground truth: scores go into report and JSON.")
     ] = None,
+    access: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="An access copy too: .mp4 (H.264) or .webm (AV1); repeatable."),
+    ] = None,
+    framemd5: Annotated[
+        bool, typer.Option("--framemd5", help="Hash every frame of source and output: OUTPUT.framemd5.")
+    ] = False,
+    premis: Annotated[
+        bool, typer.Option("--premis", help="Write what was done as PREMIS events: OUTPUT.premis.xml.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
     deinterlace: Annotated[
         bool | None,
@@ -118,6 +136,7 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     fitting = "inpaint" if mask is not None and denoise is None else "denoise"
     handling = None if deinterlace is None else "deinterlace" if deinterlace else "ignore"
     options = {"denoise": denoise, "seed": seed, "compute.device": device, "fields.handling": handling}
+    options |= {"source.allow_gaps": True if allow_gaps else None}
     settings = load_settings(
         preset or fitting,
         quality=quality,
@@ -130,7 +149,12 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         settings=settings,
         mask=mask,
         frames=parse_frames(frames) if frames else (None, None),
-        coding=Coding(codec=codec, pix_fmt=pix_fmt, options=_parse_pairs(encoder_options or ())),
+        coding=Coding(
+            codec=codec,
+            pix_fmt=pix_fmt,
+            options=parse_pairs(encoder_options or ()),
+            drop_incompatible=drop_incompatible,
+        ),
         workers=workers,
         scheduler=scheduler,
         job_dir=job_dir,
@@ -138,6 +162,9 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         overwrite=overwrite,
         report=report,
         reference=reference,
+        access=tuple(access or ()),
+        framemd5=framemd5,
+        premis=premis,
         strict=strict,
         sidecar=sidecar,
     )
@@ -147,6 +174,9 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         typer.echo(json.dumps(result.to_json()))
     elif not quiet:
         typer.echo(_summary(result))
+
+
+add_photo_commands(app)
 
 
 @app.command()
@@ -170,6 +200,54 @@ def demo(  # noqa: PLR0917 - typer calls it by keyword
         typer.echo(result.summary())
 
 
+@app.command()
+def preview(  # noqa: PLR0917 - typer calls it by keyword
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A video, a folder or %04d pattern, or a picture.")
+    ],
+    at: Annotated[str, typer.Option(metavar="TIME", help="Seconds, or h:mm:ss, from the beginning.")],
+    picture: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The picture; INPUT.preview.png by default.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="A preset by name, or a TOML file of your own.")] = None,
+    quality: Annotated[Quality, typer.Option(help="How much time may be spent.")] = Quality.STANDARD,
+    changes: Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")] = None,
+    denoise: Annotated[
+        str | None, typer.Option(help="auto, none, sigma in 8-bit grey levels, or a noise profile (.toml).")
+    ] = None,
+    mask: Annotated[str | None, typer.Option(help="White = missing: one picture for the clip.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+    log_level: LogLevelOption = "warning",
+) -> None:
+    """Restore a moment in seconds, show it before and after, and estimate the whole job."""
+    set_up_logging(log_level)
+    from reelprior.pipeline.presets import load_settings
+    from reelprior.pipeline.preview import make_preview, parse_time
+
+    moment = parse_time(at)
+    fitting = "inpaint" if mask is not None and denoise is None else "denoise"
+    options = {"denoise": denoise, "seed": seed, "compute.device": device}
+    settings = load_settings(
+        preset or fitting,
+        quality=quality,
+        overrides=changes or (),
+        options={key: value for key, value in options.items() if value is not None},
+    )
+    with interruptible():
+        result = make_preview(
+            source,
+            picture or Path(f"{source.rstrip('/')}.preview.png"),
+            seconds=moment,
+            settings=settings,
+            mask=mask,
+            overwrite=overwrite,
+        )
+    typer.echo(json.dumps(result.to_json()) if as_json else result.summary())
+
+
 @app.command("probe")
 def probe_source(
     source: Annotated[
@@ -191,9 +269,34 @@ def probe_source(
     _print_facts(facts, as_json=as_json)
 
 
+@app.command("bag")
+def make_bag_of(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="OUTPUT...", help="Finished outputs, or folders of a batch.")
+    ],
+    bag: Annotated[Path, typer.Option("--to", metavar="BAG", help="The folder to make.")],
+    description: Annotated[str | None, typer.Option(help="External-Description of the bag.")] = None,
+    as_json: JsonOption = False,
+    log_level: LogLevelOption = "warning",
+) -> None:
+    """Put outputs and what belongs to them into a BagIt bag, and check it."""
+    set_up_logging(log_level)
+    from reelprior.pipeline.bag import make_bag, payload_of, verify_bag
+
+    with interruptible():
+        make_bag(bag, payload_of(sources), info={"External-Description": description} if description else {})
+        facts = {"bag": str(bag), "files": verify_bag(bag), "verified": True}
+    _print_facts(facts, as_json=as_json)
+
+
 @app.command()
 def verify(
-    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="A restored video, folder or picture.")],
+    output: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUTPUT", help="A restored video, folder or picture; a bag, a job or a batch."
+        ),
+    ],
     source: Annotated[
         str | None, typer.Option(metavar="INPUT", help="What it was made from; its sidecar knows.")
     ] = None,
@@ -203,15 +306,19 @@ def verify(
 ) -> None:
     """Compare an output with its source: exit status 0, or 4 and a list of what differs."""
     set_up_logging(log_level)
-    from reelprior.pipeline.verify import verify_output
+    from reelprior.pipeline.verify_targets import verify_target
 
     with interruptible():
-        verification = verify_output(output, source=source)
+        verified = verify_target(output, source=source)
+    is_right = all(each.holds for each in verified)
+    facts = [each.to_json() for each in verified]
     if as_json:
-        typer.echo(json.dumps(verification.to_json()))
+        typer.echo(json.dumps(facts[0] if len(facts) == 1 else {"ok": is_right, "outputs": facts}))
     elif not quiet:
-        typer.echo("\n".join(map(_printable, verification.lines())))
-    if not verification.holds:
+        for each in verified:
+            heading = [f"{each.output}:"] if len(verified) > 1 else []
+            typer.echo("\n".join(map(_printable, [*heading, *each.lines()])))
+    if not is_right:
         raise typer.Exit(4)
 
 
@@ -243,16 +350,6 @@ def doctor(as_json: JsonOption = False) -> None:
     _print_facts(facts, as_json=as_json)
     if not facts["ok"]:
         raise typer.Exit(4)
-
-
-def _parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
-    parsed: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--encoder-option {pair}: write key=value, for example --encoder-option crf=16")
-        parsed[key] = value
-    return parsed
 
 
 def _summary(result: "Result") -> str:

@@ -7,13 +7,11 @@ threads, resources - it says in the `Pool` it returns.
 import logging
 import os
 import signal
-import socket
 import threading
-import uuid
-from collections import Counter
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -23,9 +21,9 @@ from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, Nanny, Scheduler, SpecCluster
 
 from reelprior.models.settings import ComputeSettings
+from reelprior.pipeline.crew import Crew
 from reelprior.pipeline.devices import visible_gpus, worker_environments
 from reelprior.pipeline.errors import RestorationError, UsageError
-from reelprior.pipeline.versions import versions
 
 __all__ = ["Pool", "open_pool"]
 
@@ -51,6 +49,10 @@ class Pool:
         CPU threads for each task; 0 leaves the workers as they are.
     resources
         Dask resources that a task has to ask for.
+    dashboard
+        Where Dask shows its pages and metrics, if it does.
+    census
+        Counts the slots again, for workers come and go; bars newcomers that cannot do the job.
     """
 
     client: Client
@@ -58,11 +60,19 @@ class Pool:
     device: str
     threads: int
     resources: dict[str, float] = field(default_factory=dict)
+    dashboard: str | None = None
+    census: Callable[[], int] = field(kw_only=True)
 
 
 @contextmanager
 def open_pool(
-    job_dir: Path, *, workers: int | None, scheduler: str | None, compute: ComputeSettings
+    job_dir: Path,
+    *,
+    workers: int | None,
+    scheduler: str | None,
+    compute: ComputeSettings,
+    sources: Sequence[str | Path] = (),
+    dashboard: str | None = None,
 ) -> Iterator[Pool]:
     """Start or join a cluster, and leave it when the context ends.
 
@@ -73,26 +83,41 @@ def open_pool(
     workers
         Processes to start; None works within this process.
     scheduler
-        Address of an existing cluster; ``workers`` is for one's own.
+        Address of an existing cluster, or the path of its scheduler file (``.json``); ``workers`` is for one's own.
     compute
         Device and threads as the user set them.
+    sources
+        Other paths that every worker must see: what it reads.
+    dashboard
+        Address (``:8787``) at which a cluster of one's own serves Dask's dashboard and metrics; an existing one
+        has its own.
 
     Raises
     ------
     UsageError
         If the address is not one, or a GPU is asked for that is not there.
     RestorationError
-        If nobody answers there, it has no workers, or one of them cannot see the job directory.
+        If nobody answers there, it has no workers, or one of them cannot see the job directory or a source.
     """
     if scheduler is not None:
-        context = _existing_pool(job_dir, scheduler, compute)
+        context = _existing_pool(job_dir, scheduler, compute, sources)
     elif workers is not None:
-        context = _process_pool(workers, compute)
+        context = _process_pool(workers, compute, dashboard)
     else:
-        context = _thread_pool(compute)
+        context = _thread_pool(compute, dashboard)
     _quieten_dask()
     with context as pool:
-        yield pool
+        if scheduler is None and dashboard is None:
+            yield pool
+            return
+        link = pool.client.dashboard_link
+        _log.info("dashboard and metrics: %s", link)
+        yield replace(pool, dashboard=link)
+
+
+def _http_options(dashboard: str | None) -> dict[str, Any]:
+    """What makes a scheduler of ours serve its pages, or open no port that it would complain about when taken."""
+    return {"dashboard": dashboard is not None, "dashboard_address": dashboard or ":0"}
 
 
 def _quieten_dask() -> None:
@@ -106,7 +131,7 @@ def _quieten_dask() -> None:
 
 
 @contextmanager
-def _thread_pool(compute: ComputeSettings) -> Iterator[Pool]:
+def _thread_pool(compute: ComputeSettings, dashboard: str | None) -> Iterator[Pool]:
     """One worker thread within this process: nothing to start, and torch has all cores but one.
 
     That one is for the client and Dask's event loop: an OpenMP team over every core waits at each barrier for the
@@ -116,17 +141,17 @@ def _thread_pool(compute: ComputeSettings) -> Iterator[Pool]:
         n_workers=1,
         threads_per_worker=1,
         processes=False,
-        # Without a dashboard the scheduler would still open its usual port, and complain where it is taken.
-        scheduler_kwargs={"dashboard": False, "dashboard_address": ":0"},
+        scheduler_kwargs=_http_options(dashboard),
         memory_limit=0,
         silence_logs=logging.CRITICAL,
     )
     with _connected(cluster) as client:
-        yield Pool(client, slots=1, device=compute.device, threads=compute.threads or max(1, CPU_COUNT - 1))
+        threads = compute.threads or max(1, CPU_COUNT - 1)
+        yield Pool(client, slots=1, device=compute.device, threads=threads, census=lambda: 1)
 
 
 @contextmanager
-def _process_pool(workers: int, compute: ComputeSettings) -> Iterator[Pool]:
+def _process_pool(workers: int, compute: ComputeSettings, dashboard: str | None) -> Iterator[Pool]:
     """Worker processes on this machine, one for each GPU where there are GPUs."""
     environments = worker_environments(workers, device=compute.device, gpus=visible_gpus(compute.device))
     if len(environments) < workers:
@@ -140,6 +165,7 @@ def _process_pool(workers: int, compute: ComputeSettings) -> Iterator[Pool]:
         "host": "127.0.0.1",
         "silence_logs": logging.CRITICAL,
         "resources": {"GPU": 1} if on_gpu else {},
+        "dashboard": dashboard is not None,
     }
     specification = {
         number: {"cls": Nanny, "options": options | {"env": environment | numbers}}
@@ -152,7 +178,7 @@ def _process_pool(workers: int, compute: ComputeSettings) -> Iterator[Pool]:
             workers=specification,
             scheduler={
                 "cls": Scheduler,
-                "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": ":0"},
+                "options": {"host": "127.0.0.1", **_http_options(dashboard)},
             },
             silence_logs=logging.CRITICAL,
         )
@@ -160,7 +186,8 @@ def _process_pool(workers: int, compute: ComputeSettings) -> Iterator[Pool]:
             client.wait_for_workers(len(specification), timeout=120)
             device = "cuda" if on_gpu else compute.device
             resources: dict[str, float] = {"GPU": 1} if on_gpu else {}
-            yield Pool(client, len(specification), device, threads, resources)
+            slots = len(specification)
+            yield Pool(client, slots, device, threads, resources, census=lambda: slots)
 
 
 class _ShelteringCluster(SpecCluster):
@@ -183,71 +210,50 @@ class _ShelteringCluster(SpecCluster):
         await super()._start()  # type: ignore[no-untyped-call]
 
 
+def _existing_file(path: str) -> str:
+    """The path of a scheduler file, which may be about to be written."""
+    deadline = time.monotonic() + _CONNECT_SECONDS
+    while not Path(path).is_file():
+        if time.monotonic() > deadline:
+            raise RestorationError(f"--scheduler {path}: no such scheduler file; is the scheduler running?")
+        time.sleep(0.2)
+    return path
+
+
 @contextmanager
-def _existing_pool(job_dir: Path, address: str, compute: ComputeSettings) -> Iterator[Pool]:
+def _existing_pool(
+    job_dir: Path, address: str, compute: ComputeSettings, sources: Sequence[str | Path]
+) -> Iterator[Pool]:
     """Somebody else's cluster: check that it can do this job before giving it work."""
+    # Dask's scheduler file, which stands on the shared disk anyway, says what the address is.
+    where = {"scheduler_file": _existing_file(address)} if address.endswith(".json") else {"address": address}
     try:
-        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+        client = Client(**where, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise RestorationError(f"no Dask scheduler answers at {address}; is it running?") from error
     except ValueError as error:
-        raise UsageError(f"--scheduler {address}: not an address, write tcp://HOST:PORT") from error
+        raise UsageError(
+            f"--scheduler {address}: not an address, write tcp://HOST:PORT or the path of a scheduler file (.json)"
+        ) from error
     try:
-        slots, threads = _check_workers(client, address, job_dir)
+        try:
+            client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
+        except TimeoutError as error:
+            raise RestorationError(
+                f"the scheduler at {address} has no workers; start some: dask worker {address}"
+            ) from error
+        crew = Crew(client, job_dir, sources)
+        for refusal in crew.inspect():
+            raise RestorationError(refusal)
         offers = [worker["resources"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()]
         # A resource that nobody offers would be waited for without end.
         with_gpus = compute.device != "cpu" and any(offer.get("GPU") for offer in offers)
         resources: dict[str, float] = {"GPU": 1} if with_gpus else {}
-        yield Pool(client, slots, compute.device, compute.threads or threads, resources)
+        threads = compute.threads or crew.threads
+        yield Pool(client, crew.slots, compute.device, threads, resources, census=crew.census)
     finally:
         with suppress(Exception):  # the cluster may be what failed
             client.close(timeout=_CLOSE_SECONDS)
-
-
-def _check_workers(client: Client, address: str, job_dir: Path) -> tuple[int, int]:
-    """Make sure that all workers can do the job; how many tasks they run at once, CPU threads for each."""
-    try:
-        client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
-    except TimeoutError as error:
-        raise RestorationError(
-            f"the scheduler at {address} has no workers; start some: dask worker {address}"
-        ) from error
-    token = job_dir / f".seen-{uuid.uuid4().hex}"
-    token.touch()
-    try:
-        answers = client.run(_inspect_worker, str(token), on_error="return")
-    finally:
-        token.unlink(missing_ok=True)
-    for worker, answer in answers.items():
-        if isinstance(answer, BaseException):
-            raise RestorationError(f"worker {worker} cannot run reelprior: {answer}") from answer
-        if not answer["sees"]:
-            raise RestorationError(
-                f"worker {worker} on {answer['host']} does not see {job_dir}; "
-                "put --job-dir on a file system that all workers share"
-            )
-        if answer["version"] != versions()["reelprior"]:
-            raise RestorationError(
-                f"worker {worker} has reelprior {answer['version']}, this is {versions()['reelprior']}; "
-                "install the same version"
-            )
-    slots_of = client.nthreads()
-    slots_on = Counter[str]()
-    for worker, answer in answers.items():
-        slots_on[answer["host"]] += slots_of.get(worker, 1)
-    # The nanny's OMP_NUM_THREADS=1 would leave cores idle; the fewest cores per task suit every host.
-    threads = min(max(1, answer["cores"] // slots_on[answer["host"]]) for answer in answers.values())
-    return slots_on.total(), threads
-
-
-def _inspect_worker(token: str) -> dict[str, Any]:
-    """What one worker says about itself."""
-    return {
-        "sees": Path(token).exists(),
-        "host": socket.gethostname(),
-        "cores": CPU_COUNT,
-        "version": versions()["reelprior"],
-    }
 
 
 @contextmanager

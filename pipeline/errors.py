@@ -5,6 +5,8 @@
     PipelineError
     ├── UsageError          an option, preset, key or value that cannot be      (exit status 2)
     ├── RestorationError    a task, a worker or the scheduler failed            (exit status 4)
+    │   ├── SchedulerLost       the cluster went away, and with it all that was in flight
+    │   └── UnfitWorker         a worker cannot do this job; another one may
     └── Interrupted         Ctrl-C, a termination signal, or the cancel flag    (exit status 130)
 
 `reelprior.io` and `reelprior.models` have trees of their own (``MediaError``, ``FitError``); they pass
@@ -14,7 +16,15 @@ through unchanged, because their messages already name the file and the remedy.
 from reelprior.io.errors import InputError, OutputError
 from reelprior.models.errors import FitError
 
-__all__ = ["Interrupted", "PipelineError", "RestorationError", "UsageError", "exit_status"]
+__all__ = [
+    "Interrupted",
+    "PipelineError",
+    "RestorationError",
+    "SchedulerLost",
+    "UnfitWorker",
+    "UsageError",
+    "exit_status",
+]
 
 
 class PipelineError(Exception):
@@ -27,6 +37,14 @@ class UsageError(PipelineError):
 
 class RestorationError(PipelineError):
     """The work was well asked for and could not be done."""
+
+
+class SchedulerLost(RestorationError):  # noqa: N818 - what happened, not a kind of mistake
+    """The scheduler does not answer any more; no task can be done until it is back."""
+
+
+class UnfitWorker(RestorationError):  # noqa: N818 - who it is about
+    """A worker does not see the job's files, or has another version of this package."""
 
 
 class Interrupted(PipelineError):  # noqa: N818 - being told to stop is not an error of the job

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reelprior.io.probe import MediaInfo
+from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.scan import FrameIndex
 from reelprior.pipeline.sidecar import Sidecar
 
@@ -55,6 +56,8 @@ class Pair:
         Its record, if there is one.
     is_whole
         Whether the output holds the whole source, so that everything beside the video must be there too.
+    reading
+        How the source was read.
     """
 
     source: MediaInfo
@@ -64,3 +67,4 @@ class Pair:
     output_index: FrameIndex
     sidecar: Sidecar | None
     is_whole: bool
+    reading: Reading = AS_TAGGED

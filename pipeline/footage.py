@@ -6,7 +6,9 @@ restoring woven frames would smear two moments into one.
 """
 
 import logging
+from bisect import bisect_left
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from reelprior.io.errors import InputError
@@ -16,7 +18,6 @@ from reelprior.io.files import sha256
 from reelprior.io.probe import MediaInfo
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.io.telecine import write_film
-from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.job import Job
 from reelprior.pipeline.jobdir import JobDirectory
 from reelprior.pipeline.settings import Settings
@@ -72,6 +73,23 @@ class Footage:
     treatment: Treatment
     found: str
 
+    @property
+    def film(self) -> str | None:
+        """Absolute path of the film that is worked on instead of the source."""
+        return str(Path(self.job.input).absolute()) if self.treatment.kind == "pulldown" else None
+
+    @property
+    def source_frames(self) -> range | None:
+        """The frames of the source file that took part, counted as they are decoded; None: all, for a film's."""
+        if self.treatment.kind == "pulldown":
+            return None
+        per = 1 if self.index.field_order is None else 2
+        lost = [t // per for t in self.index.lost[::per]]
+        first, stop = (
+            at - bisect_left(lost, at) for at in (self.frames.start // per, self.frames.stop // per)
+        )
+        return range(first, stop)
+
 
 def footage_of(job: Job, source: MediaInfo, index: FrameIndex) -> Footage:
     """Settle what is worked on; for a telecined source this writes the film into the job directory.
@@ -125,10 +143,7 @@ def describe_fields(facts: FieldFacts) -> str:
 
 def _film(job: Job, source: MediaInfo, treatment: Treatment, found: str) -> Footage:
     directory = JobDirectory(job.directory.absolute())
-    if directory.is_foreign():
-        raise UsageError(
-            f"{directory.path} is not a job directory, it holds other files; choose another --job-dir"
-        )
+    directory.refuse_foreign()
     assert treatment.order is not None
     directory.create()
     film = directory.film_path(sha256(job.input))
@@ -160,8 +175,10 @@ def _check_damage(job: Job, index: FrameIndex) -> None:
     text = "; ".join(faults)
     if job.strict:
         raise InputError(f"{job.input}: {text}: leave out --strict to repair what can be repaired")
-    repair = ": made anew from their neighbours" if wanted else ""
-    _log.warning("%s: %s%s", job.input, text, repair)
+    repair = (
+        ": made anew from their neighbours" if job.settings.strength > 0 else ": the frame before is repeated"
+    )
+    _log.warning("%s: %s%s", job.input, text, repair if wanted else "")
 
 
 def _count(number: int, thing: str) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
+from reelprior.io.colour import is_exact
+from reelprior.io.hdr import HdrMetadata
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.models.noise_estimate import NoiseEstimate
@@ -73,6 +75,8 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
             "primaries": video.colour.primaries,
             "transfer": video.colour.transfer,
         },
+        "alpha": video.has_alpha or video.alpha_is_hidden,
+        "hdr": _hdr_facts(video.hdr),
         "streams": [
             {"kind": stream.kind, "codec": stream.codec, "language": stream.language, "title": stream.title}
             for stream in info.streams
@@ -88,6 +92,17 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
         "preset": preset,
         "why": why,
     }
+
+
+def _hdr_facts(hdr: HdrMetadata | None) -> dict[str, Any]:
+    if hdr is None:
+        return {}
+    facts: dict[str, Any] = {}
+    if hdr.luminance:
+        facts["mastered_at_cd_m2"] = [float(value) for value in hdr.luminance]
+    if hdr.content_light:
+        facts["max_cll"], facts["max_fall"] = hdr.content_light
+    return facts
 
 
 def recommend_preset(sigma: float) -> tuple[str, str]:
@@ -126,9 +141,18 @@ def _remarks(info: MediaInfo, index: FrameIndex) -> Iterable[str]:
     elif 2 * index.fields.flagged > len(index.pts):
         yield "the frames are flagged as interlaced, but look progressive"
     if info.video.colour.matrix_is_assumed:
-        yield f"the colour matrix is not tagged: {info.video.colour.matrix} is assumed from the size"
+        matrix = info.video.colour.matrix
+        yield f"the colour matrix is not tagged: {matrix} is assumed from the size (see --set source.matrix=...)"
     if info.video.colour.range_is_assumed:
-        yield f"the colour range is not tagged: {info.video.colour.range} is assumed"
+        value = info.video.colour.range
+        yield f"the colour range is not tagged: {value} is assumed (see --set source.range=...)"
+    if not is_exact(info.video.colour.matrix):
+        matrix = info.video.colour.matrix
+        yield f"the colour matrix {matrix} is kept as it is; pictures of this clip show approximate colours"
+    if info.video.alpha_is_hidden:
+        yield f"there is an opacity that the decoder of {info.video.codec} does not give out"
+    if info.video.hdr is not None and info.video.hdr.dynamic:
+        yield f"{' and '.join(info.video.hdr.dynamic)} metadata would be lost: only static HDR metadata is kept"
     steps = {after - before for before, after in pairwise(index.pts)}
     if steps and max(steps) - min(steps) > 1:  # a step more or less is rounding
         yield f"the frame rate varies: {min(steps)} to {max(steps)} units of {index.time_base} s a frame"

@@ -39,7 +39,7 @@ class Job(BaseModel):
     workers
         Processes of a local cluster; None works within this process.
     scheduler
-        Address of an existing Dask cluster instead.
+        Address of an existing Dask cluster instead, or the path of its scheduler file (``.json``).
     job_dir
         Where chunks and manifest live; None puts them beside the output and removes them after success.
     resume
@@ -50,6 +50,12 @@ class Job(BaseModel):
         Where to write the HTML report.
     reference
         Ground truth to measure against.
+    access
+        Access copies to make from the output: .mp4 (H.264) or .webm (AV1) files.
+    framemd5
+        Whether to write a hash for every frame of the source and of the output.
+    premis
+        Whether to write what was done as PREMIS events.
     strict
         Whether frames that cannot be read end the job instead of being repaired.
     sidecar
@@ -76,6 +82,9 @@ class Job(BaseModel):
     overwrite: bool = False
     report: str | None = None
     reference: str | None = None
+    access: tuple[str, ...] = ()
+    framemd5: bool = False
+    premis: bool = False
     strict: bool = False
     sidecar: bool | None = None
 
@@ -102,11 +111,14 @@ class Job(BaseModel):
 
     def absolute(self) -> "Job":
         """The same job with absolute paths, for workers that run in another folder."""
-        names = ("input", "output", "mask", "job_dir", "report", "reference")
-        paths = {
+        names = ["input", "output", "mask", "job_dir", "report", "reference"]
+        if self.scheduler is not None and self.scheduler.endswith(".json"):
+            names.append("scheduler")  # a scheduler file
+        paths: dict[str, object] = {
             name: str(Path(path).absolute()) for name in names if (path := getattr(self, name)) is not None
         }
-        return self.model_copy(update=paths)
+        access = tuple(str(Path(path).absolute()) for path in self.access)
+        return self.model_copy(update=paths | {"access": access})
 
     def frame_range(self, total: int) -> range:
         """The frames to restore of a source with ``total`` frames.
@@ -175,7 +187,7 @@ def content_hash(path: str) -> str:
     """
     if Path(path).is_file():
         return sha256(path)
-    return _combined(f"{picture.name} {sha256(picture)}" for picture in list_images(path))
+    return _combined(f"{picture.name} {sha256(picture)}" for picture in list_images(path, allow_gaps=True))
 
 
 def _combined(lines: Iterable[str]) -> str:

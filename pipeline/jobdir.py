@@ -5,11 +5,14 @@
     OUTPUT.reelprior/
         job.json        the order: what every task needs to know
         index.json      the exact frame index of the source
-        manifest.json   which results are whole, by hash (`manifest`)
+        manifest.jsonl  which results are whole, by hash (`manifest`)
         keys/           parameters of each scene's key frame
         chunks/         restored frames of each chunk, lossless
         progress/       one small file per running task
+        records/        what each finished task took (`effort`)
+        .film-*.mkv     the film that was found again in a telecined source
         cancel          exists when running tasks have to stop
+        lock            held by the client (`lock`)
 
 Workers read the order and write results and progress; only the client writes the manifest and the cancel
 flag.
@@ -18,9 +21,9 @@ flag.
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from reelprior.io.files import atomic_path, unwritable
@@ -28,13 +31,17 @@ from reelprior.io.scan import FrameIndex
 from reelprior.models.noise import NoiseModel
 from reelprior.models.tiles import Tile, plan_tiles
 from reelprior.pipeline.backlog import Task, TaskProgress
+from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.job import Job
+from reelprior.pipeline.lock import LOCK_NAMES
 from reelprior.pipeline.plan import Plan, make_plan
+from reelprior.pipeline.versions import versions
 
 __all__ = ["JobDirectory", "Order"]
 
 _SUFFIXES = {"key": ("keys", ".npz"), "chunk": ("chunks", ".mkv")}
-_OWN_NAMES = {"job.json", "index.json", "manifest.json", "keys", "chunks", "progress", "cancel"}
+_OWN_NAMES = {"job.json", "index.json", "manifest.jsonl", "keys", "chunks", "progress", "records", "cancel"}
+_OWN_NAMES |= set(LOCK_NAMES)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,10 @@ class Order:
         Of a frame, in pixels.
     noise
         Given or measured.
+    film
+        Path of the film that was found again in a telecined source: what is read instead of the source.
+    version
+        Of reelprior, as the client has it.
     """
 
     fingerprint: str
@@ -61,6 +72,13 @@ class Order:
     height: int
     width: int
     noise: NoiseModel
+    film: str | None = None
+    version: str = field(default_factory=lambda: versions()["reelprior"])
+
+    @property
+    def read_path(self) -> str:
+        """What tasks read."""
+        return self.film or self.job.input
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
@@ -91,12 +109,16 @@ class JobDirectory:
     @property
     def manifest_path(self) -> Path:
         """Of the list of finished results."""
-        return self.path / "manifest.json"
+        return self.path / "manifest.jsonl"
 
     def result_path(self, task: Task) -> Path:
         """Of a task's result."""
         folder, suffix = _SUFFIXES[task.kind]
         return self.path / folder / f"{task.name}{suffix}"
+
+    def record_path(self, task: Task) -> Path:
+        """Of what a task took."""
+        return self.path / "records" / f"{task.name}.json"
 
     def film_path(self, source_hash: str) -> Path:
         """Of the frames found again in a telecined source. Hidden: it belongs to the source, not to one job."""
@@ -112,6 +134,13 @@ class JobDirectory:
         names = {entry.name for entry in self.path.iterdir() if not entry.name.startswith(".")}
         return not names <= _OWN_NAMES and not self._has_order()
 
+    def refuse_foreign(self) -> None:
+        """Raise `UsageError` if it holds other people's files."""
+        if self.is_foreign():
+            raise UsageError(
+                f"{self.path} is not a job directory, it holds other files; choose another --job-dir"
+            )
+
     def _has_order(self) -> bool:
         try:
             return "fingerprint" in json.loads((self.path / "job.json").read_text(encoding="utf-8"))
@@ -121,13 +150,16 @@ class JobDirectory:
     def create(self) -> None:
         """Make the directory and its folders."""
         with _disk_errors(self.path):
-            for folder in ("keys", "chunks", "progress"):
+            for folder in ("keys", "chunks", "progress", "records"):
                 (self.path / folder).mkdir(parents=True, exist_ok=True)
 
     def clear(self) -> None:
-        """Remove everything of an earlier run; foreign files stay."""
+        """Remove everything of an earlier run but the lock; foreign files stay."""
+        self._remove(_OWN_NAMES - set(LOCK_NAMES))
+
+    def _remove(self, names: Collection[str]) -> None:
         with _disk_errors(self.path):
-            for name in sorted(_OWN_NAMES):
+            for name in sorted(names):
                 entry = self.path / name
                 if entry.is_dir():
                     shutil.rmtree(entry)
@@ -136,11 +168,16 @@ class JobDirectory:
 
     def remove(self) -> None:
         """Remove the directory after success; a foreign file in it keeps it alive."""
-        self.clear()
+        self._remove(_OWN_NAMES)
         with suppress(OSError):
             for film in self.path.glob(".film-*.mkv"):
                 film.unlink()
             self.path.rmdir()
+
+    def size_bytes(self) -> int:
+        """What it takes on the disk now."""
+        with _disk_errors(self.path):
+            return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
 
     def save_order(self, order: Order, index: FrameIndex) -> None:
         """Write ``job.json`` and ``index.json``."""
@@ -151,6 +188,8 @@ class JobDirectory:
                 "height": order.height,
                 "width": order.width,
                 "noise": asdict(order.noise),
+                "film": order.film,
+                "version": order.version,
                 "job": order.job.model_dump(mode="json"),
             },
             indent=1,
@@ -168,6 +207,8 @@ class JobDirectory:
             height=fields["height"],
             width=fields["width"],
             noise=NoiseModel(**fields["noise"]),
+            film=fields["film"],
+            version=fields["version"],
         )
         return order, FrameIndex.from_json((self.path / "index.json").read_text(encoding="utf-8"))
 

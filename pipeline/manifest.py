@@ -1,23 +1,25 @@
 """The manifest: which results of a job are whole. What it does not vouch for, by hash, is done again.
 
-Only the client writes it, each time a task has finished, in one piece; a crash therefore loses at most the
-running tasks. It knows files and hashes, not what is in them.
+Only the client writes it: a heading, then one line for each task when it has finished, flushed to the disk. A crash
+therefore loses at most the running tasks and the end of one line, and a clip of thousands of chunks costs no more per
+chunk than a short one. It knows files and hashes, not what is in them.
 """
 
 import json
 import logging
+import os
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, cast
 
 from reelprior.io.errors import InputError
-from reelprior.io.files import sha256
+from reelprior.io.files import sha256, unwritable
 from reelprior.pipeline.backlog import Task
-from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.jobdir import JobDirectory
 
-__all__ = ["Manifest"]
+__all__ = ["Manifest", "task_named"]
 
-_FORMAT = 1
+_FORMAT = 2
 _log = logging.getLogger(__name__)
 
 
@@ -47,10 +49,7 @@ class Manifest:
         reelprior.io.errors.OutputError
             If the directory cannot be written.
         """
-        if directory.is_foreign():
-            raise UsageError(
-                f"{directory.path} is not a job directory, it holds other files; choose another --job-dir"
-            )
+        directory.refuse_foreign()
         directory.create()
         directory.uncancel()
         hashes = _take_over(directory, fingerprint) if resume else None
@@ -58,7 +57,7 @@ class Manifest:
             directory.clear()
             directory.create()
         manifest = cls(directory, fingerprint, hashes or {})
-        manifest._save()
+        manifest._begin()
         return manifest
 
     @property
@@ -66,17 +65,32 @@ class Manifest:
         """Tasks whose results are whole."""
         return frozenset(self._hashes)
 
-    def record(self, task: Task, file_hash: str) -> None:
-        """Note that a task's result is whole."""
-        self._hashes[task] = file_hash
-        self._save()
+    @property
+    def hashes(self) -> Mapping[Task, str]:
+        """SHA-256 of the file of each of them."""
+        return MappingProxyType(self._hashes)
 
-    def _save(self) -> None:
-        entries = {
-            task.name: file_hash for task, file_hash in sorted(self._hashes.items(), key=lambda e: e[0].name)
-        }
-        text = json.dumps({"format": _FORMAT, "fingerprint": self._fingerprint, "sha256": entries}, indent=1)
-        self._directory.write_text(self._directory.manifest_path, text)
+    def record(self, task: Task, file_hash: str) -> None:
+        """Note that a task's result is whole. Raises `OutputError` if that cannot be written down."""
+        path = self._directory.manifest_path
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(_line({"task": task.name, "sha256": file_hash}))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise unwritable(path, error) from error
+        self._hashes[task] = file_hash
+
+    def _begin(self) -> None:
+        """Write the heading and what has been taken over, in one piece."""
+        lines = [{"format": _FORMAT, "fingerprint": self._fingerprint}]
+        lines += [{"task": task.name, "sha256": file_hash} for task, file_hash in self._hashes.items()]
+        self._directory.write_text(self._directory.manifest_path, "".join(map(_line, lines)))
+
+
+def _line(fields: Mapping[str, object]) -> str:
+    return json.dumps(fields) + "\n"
 
 
 def _take_over(directory: JobDirectory, fingerprint: str) -> dict[Task, str] | None:
@@ -85,15 +99,23 @@ def _take_over(directory: JobDirectory, fingerprint: str) -> dict[Task, str] | N
     if not path.exists():
         return None
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        same_job = manifest["format"] == _FORMAT and manifest["fingerprint"] == fingerprint
-        hashes = {_task(name): str(file_hash) for name, file_hash in manifest["sha256"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        heading, *lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        head = json.loads(heading)
+        same_job = head["format"] == _FORMAT and head["fingerprint"] == fingerprint
+    except (OSError, ValueError, KeyError, TypeError):
         _log.warning("%s is damaged: the job is started anew", path)
         return None
     if not same_job:
         _log.warning("%s belongs to a job with another source, settings or version: it is started anew", path)
         return None
+    hashes: dict[Task, str] = {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            hashes[task_named(entry["task"])] = str(entry["sha256"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # The line that a crash cut off, or damage: that task is done again, the others stand for themselves.
+            _log.warning("%s: a line is damaged, its task is done again", path)
     return {task: file_hash for task, file_hash in hashes.items() if _is_whole(directory, task, file_hash)}
 
 
@@ -108,7 +130,8 @@ def _is_whole(directory: JobDirectory, task: Task, file_hash: str) -> bool:
     return whole
 
 
-def _task(name: str) -> Task:
+def task_named(name: str) -> Task:
+    """The task of a name such as ``chunk-00003``. Raises `ValueError` for any other."""
     kind, _, number = name.partition("-")
     if kind not in {"key", "chunk"}:
         raise ValueError(f"{name} is not the name of a task")

@@ -1,5 +1,6 @@
 """The noise of a clip: given by the user as a number or a profile file, or measured on a few frames."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,14 @@ from numpy.typing import NDArray
 
 from reelprior.io.field_rate import is_bottom
 from reelprior.io.reader import open_reader
+from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.scan import FrameIndex
 from reelprior.models.noise import NoiseModel
 from reelprior.models.noise_estimate import NoiseEstimate, detect_clipping, estimate_noise
 from reelprior.pipeline.noise_profile import load_profile
 from reelprior.pipeline.settings import Settings
 
-__all__ = ["measure", "noise_facts", "noise_of", "sigma_8bit"]
+__all__ = ["measure", "noise_facts", "noise_in", "noise_of", "sigma_8bit"]
 
 _FRAMES_TO_LOOK_AT = 5
 
@@ -47,18 +49,25 @@ def noise_of(
     reelprior.io.errors.InputError
         If the frames cannot be read.
     """
+    return noise_in(lambda: _look(path, index, frames, settings.source.reading), settings)
+
+
+def noise_in(
+    look: Callable[[], NDArray[np.float32]], settings: Settings
+) -> tuple[NoiseModel, dict[str, Any]]:
+    """The same for frames (T, 3, H, W) that ``look`` reads where they are needed."""
     given = settings.denoise
     if settings.noise_profile is not None:
         profile = load_profile(settings.noise_profile)
         noise = profile.at()
         if not profile.states_clipping:
-            noise = detect_clipping(noise, _look(path, index, frames))
+            noise = detect_clipping(noise, look())
     elif isinstance(given, str):
         # Where only the mask is restored the noise stays, but the engine must know it in order not to fit it.
-        estimate = measure(path, index, frames)
+        estimate = estimate_noise(look())
         return estimate.noise, noise_facts(estimate)
     else:
-        noise = detect_clipping(NoiseModel.from_sigma_8bit(given), _look(path, index, frames))
+        noise = detect_clipping(NoiseModel.from_sigma_8bit(given), look())
     return noise, {**_facts(noise), "measured": False}
 
 
@@ -92,13 +101,13 @@ def _facts(noise: NoiseModel) -> dict[str, Any]:
     }
 
 
-def _look(path: str, index: FrameIndex, frames: range) -> NDArray[np.float32]:
+def _look(path: str, index: FrameIndex, frames: range, reading: Reading = AS_TAGGED) -> NDArray[np.float32]:
     """(T, 3, H, W) of a few frames."""
     unreadable = index.unreadable
     there = [t for t in frames if t not in unreadable] or frames
     count = min(_FRAMES_TO_LOOK_AT, len(there))
     chosen = [there[(2 * i + 1) * len(there) // (2 * count)] for i in range(count)]
-    with open_reader(path, index) as reader:
+    with open_reader(path, index, reading=reading) as reader:
         return np.stack(
             [_captured(frame.pixels, index, t) for t in chosen for frame in reader.read(t, t + 1)]
         )

@@ -5,18 +5,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-__all__ = ["Line", "line_plot"]
+__all__ = ["Line", "LineStyle", "line_plot"]
 
 # matplotlib writes literal colours only; these stand in for what the style sheet decides.
 _INK = "#010101"
-_STAND_INS = {_INK: "currentColor", "#010102": "var(--before)", "#010103": "var(--after)"}
-_COLOUR = {"ink": _INK, "before": "#010102", "after": "#010103"}
+_STAND_INS = {
+    _INK: "currentColor",
+    "#010102": "var(--before)",
+    "#010103": "var(--after)",
+    "#010104": "var(--cheap)",
+}
+_COLOUR = {"ink": _INK, "before": "#010102", "after": "#010103", "cheap": "#010104"}
 
 # Any: what matplotlib accepts here is typed differently from version to version.
 _STYLE: Any = {
@@ -36,6 +41,8 @@ _STYLE: Any = {
     "legend.frameon": False,
 }
 
+LineStyle = Literal["-", "--", ":"]
+
 
 @dataclass(frozen=True)
 class Line:
@@ -43,10 +50,11 @@ class Line:
 
     label: str
     values: Sequence[float]
+    """NaN where there is none."""
     colour: str
-    """"before", "after" or "ink"."""
-    dashed: bool = False
-    """So that two lines differ without their colours, too."""
+    """"before", "after", "cheap" or "ink"."""
+    style: LineStyle = "-"
+    """So that lines differ without their colours, too."""
 
 
 def line_plot(
@@ -54,6 +62,7 @@ def line_plot(
     lines: Sequence[Line],
     *,
     name: str,
+    kind: str,
     y_label: str,
     description: str,
     size: tuple[float, float],
@@ -68,7 +77,9 @@ def line_plot(
     lines
         Values that are not finite leave a gap.
     name
-        The element's class, and what its ids begin with; once on a page.
+        What its ids begin with; once on a page.
+    kind
+        The element's class.
     description
         What a screen reader says instead of the picture.
     size
@@ -91,7 +102,7 @@ def line_plot(
                 frames,
                 line.values,
                 color=_COLOUR[line.colour],
-                linestyle="--" if line.dashed else "-",
+                linestyle=line.style,
                 marker="o" if len(frames) <= 30 else "",
                 markersize=3,
                 label=line.label,
@@ -106,10 +117,10 @@ def line_plot(
             figure.legend(loc="outside upper left", ncols=len(lines))
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _for_html(drawn.getvalue(), name=name, description=description)
+    return _for_html(drawn.getvalue(), name=name, kind=kind, description=description)
 
 
-def _for_html(document: str, *, name: str, description: str) -> str:
+def _for_html(document: str, *, name: str, kind: str, description: str) -> str:
     svg = document[document.index("<svg") :]
     for stand_in, colour in _STAND_INS.items():
         svg = svg.replace(stand_in, colour)
@@ -117,5 +128,5 @@ def _for_html(document: str, *, name: str, description: str) -> str:
     svg = re.sub(r"font-family: [^;\"]*", "font-family: inherit", svg)
     # A page has one space of ids, and matplotlib gives every figure the same ones.
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{name}-", svg)
-    label = f'role="img" class="{name}" aria-label="{escape(description, quote=True)}"'
+    label = f'role="img" class="{kind}" aria-label="{escape(description, quote=True)}"'
     return re.sub(r'<svg\b(.*?) width="\S+" height="\S+"', rf"<svg {label}\1", svg, count=1)

@@ -30,8 +30,8 @@ class Display:
     ) -> None:
         """Stop showing."""
 
-    def phase(self, title: str, *, frames: int | None = None) -> None:
-        """A part of the work begins; ``frames`` is how much it is, None where that is not known."""
+    def phase(self, title: str, *, frames: int | None = None, unit: str = "frames") -> None:
+        """A part of the work begins; ``frames`` is how much it is in its unit, None where that is not known."""
 
     def update(self, done: float, *, loss: float | None = None) -> None:
         """So many frames of the phase are done."""
@@ -52,7 +52,7 @@ class TerminalDisplay(Display):
             transient=True,
             speed_estimate_period=600,  # a chunk may take minutes
         )
-        self._row = self._progress.add_task("", total=None, loss="", visible=False)
+        self._row = self._progress.add_task("", total=None, loss="", unit="frames", visible=False)
 
     def __enter__(self) -> "TerminalDisplay":
         """Put the bar on the terminal."""
@@ -65,9 +65,9 @@ class TerminalDisplay(Display):
         """Take the bar off the terminal."""
         self._progress.stop()
 
-    def phase(self, title: str, *, frames: int | None = None) -> None:
+    def phase(self, title: str, *, frames: int | None = None, unit: str = "frames") -> None:
         """Begin a new bar."""
-        self._progress.reset(self._row, total=frames, description=title, loss="", visible=True)
+        self._progress.reset(self._row, total=frames, description=title, loss="", unit=unit, visible=True)
 
     def update(self, done: float, *, loss: float | None = None) -> None:
         """Move the bar."""
@@ -79,14 +79,15 @@ class _FramesColumn(ProgressColumn):
     def render(self, task: Row) -> Text:
         if task.total is None:
             return Text("")
-        return Text(f"{int(task.completed)}/{int(task.total)} frames")
+        return Text(f"{int(task.completed)}/{int(task.total)} {task.fields['unit']}")
 
 
 class _SpeedColumn(ProgressColumn):
     def render(self, task: Row) -> Text:
         if not task.speed:
             return Text("")
-        return Text(f"{1 / task.speed:.2f} s/frame" if task.speed < 1 else f"{task.speed:.1f} frames/s")
+        unit = task.fields["unit"]
+        return Text(f"{1 / task.speed:.2f} s/{unit[:-1]}" if task.speed < 1 else f"{task.speed:.1f} {unit}/s")
 
 
 def frames_done(plan: Plan, done: Collection[Task], running: Mapping[Task, TaskProgress]) -> float:

@@ -9,27 +9,33 @@ import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from reelprior.io.files import atomic_path
 from reelprior.io.pictures import encode_jpeg, encode_png
-from reelprior.pipeline.comparison import Comparison, FrameNumbers, Picture
-from reelprior.pipeline.plots import Line, line_plot
+from reelprior.pipeline import baseline
+from reelprior.pipeline.charts import draw_charts
+from reelprior.pipeline.comparison import Comparison
+from reelprior.pipeline.effort import FrameEffort
+from reelprior.pipeline.showcase import Picture
+from reelprior.pipeline.verdict import give_verdict
 
-__all__ = ["write_report"]
+__all__ = ["Finding", "render_page", "write_report"]
 
 #: Pictures of at most so many pixels are inlined as PNG, exact to 8 bit. Noise does not compress: beyond that
 #: a report would weigh tens of megabytes, and JPEG of high quality takes over (the page says which).
 LOSSLESS_UP_TO_PIXELS = 400_000
 
-#: Widths of the plot for desktop and phone, in CSS pixels: its text stays readable on both.
-PLOT_SIZES = {"wide": (820, 280), "narrow": (380, 260)}
+#: What the slider lays over the result, the first at first: field of a picture, its name, and how it is read aloud.
+LAYERS = {
+    "before": ("before", "before restoration"),
+    "baseline": ("cheap filter", "by the cheap filter"),
+    "reference": ("reference", "of the reference"),
+}
 
 #: Facts whose name alone would not explain them.
 FACT_LABELS = {
@@ -37,6 +43,7 @@ FACT_LABELS = {
     "frames": "Frames",
     "seconds": "Seconds in all",
     "seconds_per_frame": "Seconds per frame",
+    "worker_seconds": "Seconds of all workers",
     "noise": "Noise",
     "streams": "Streams copied",
     "colour": "Colour",
@@ -53,6 +60,59 @@ SCORES = {
 }
 
 
+#: Symptoms of :class:`Blind`: label, unit, digits, and how to read it.
+SYMPTOMS = {
+    "noise": ("Noise left", "grey levels", 2, "fine texture counts too"),
+    "flicker": ("Flicker", "grey levels", 2, "uneven motion counts too"),
+    "misfit": (
+        "Misfit of the amount removed",
+        "grey levels",
+        2,
+        "0 where what was removed is as strong as the noise",
+    ),
+    "structure": (
+        "Structure in what was removed",
+        "",
+        2,
+        "0 for white noise; edges, noise left and correlated grain raise it",
+    ),
+    "repetition": (
+        "Repetition in what was removed",
+        "",
+        2,
+        "from frame to frame; noise does not repeat, picture that stands still does",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of defect that was found: in how many frames, and what else there is to say."""
+
+    kind: str
+    frames: int
+    detail: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measure: its cells are those of the source, the cheap filter and the result."""
+
+    label: str
+    note: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A version of a frame that the slider lays over the result; the image is a data URI."""
+
+    name: str
+    label: str
+    spoken: str
+    image: str
+
+
 @dataclass(frozen=True)
 class Panel:
     """One frame as the page shows it; the images are data URIs."""
@@ -62,15 +122,24 @@ class Panel:
     pts_seconds: float
     width: int
     height: int
-    before: str
     after: str
+    layers: tuple[Layer, ...]
     difference: str
     change: float
     lossless: bool
 
 
-def write_report(path: str | Path, *, result: Mapping[str, object], comparison: Comparison) -> None:
-    """Write the report of one restored clip.
+def write_report(
+    path: str | Path,
+    *,
+    result: Mapping[str, object],
+    comparison: Comparison,
+    efforts: Sequence[FrameEffort] = (),
+    findings: Sequence[Finding] = (),
+    others: Mapping[str, NDArray[np.float32]] | None = None,
+    is_photograph: bool = False,
+) -> None:
+    """Write the report of one restored clip or photograph.
 
     Parameters
     ----------
@@ -81,6 +150,14 @@ def write_report(path: str | Path, *, result: Mapping[str, object], comparison: 
         and "versions" become tables of their own. The comparison's scores are shown as scores.
     comparison
         Numbers and pictures.
+    efforts
+        What each frame took, as far as it is known.
+    findings
+        Defects that were detected; what the mask marks is added to them.
+    others
+        Further pictures under their captions, (3, h, w) in [0, 1].
+    is_photograph
+        Whether the comparison's frames are one photograph and parts of it, which have no numbers and no times.
 
     Raises
     ------
@@ -90,18 +167,22 @@ def write_report(path: str | Path, *, result: Mapping[str, object], comparison: 
     amplification = _amplification(comparison.pictures)
     change_of = {frame.index: frame.change for frame in comparison.frames}
     facts, tables = _facts(result, leave_out=comparison.scores())
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(
-        resources.files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
-    )
-    page = template.render(
+    verdict = give_verdict(comparison)
+    page = render_page(
+        "report.html.jinja",
         title=Path(str(result["input"])).name,
+        verdict=verdict,
+        baseline=baseline.NAME,
         panels=[_panel(picture, change_of[picture.index], amplification) for picture in comparison.pictures],
         amplified="not amplified" if amplification == 1 else f"amplified {amplification} times",
         scores=_score_rows(comparison),
-        plots=_plots(comparison.frames),
+        symptoms=_symptom_rows(comparison),
+        findings=[*findings, *_mark_finding(comparison)],
+        charts=[]
+        if is_photograph
+        else draw_charts(comparison.frames, efforts, expected_noise=_expected_noise(result)),
+        is_photograph=is_photograph,
+        others=[_other(caption, picture) for caption, picture in (others or {}).items()],
         facts=facts,
         tables=tables,
     )
@@ -109,21 +190,50 @@ def write_report(path: str | Path, *, result: Mapping[str, object], comparison: 
         temporary.write_text(page, encoding="utf-8")
 
 
+def render_page(template: str, **values: object) -> str:
+    """Fill one of this package's templates; text is escaped, and a value that is not given is an error."""
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=PackageLoader("reelprior.pipeline", "."),
+    )
+    return environment.get_template(template).render(**values)
+
+
+def _expected_noise(result: Mapping[str, object]) -> float | None:
+    """The noise level that the restoration went by, in grey levels."""
+    noise = result.get("noise")
+    return float(noise["sigma_8bit"]) if isinstance(noise, Mapping) and "sigma_8bit" in noise else None
+
+
 def _panel(picture: Picture, change: float, amplification: int) -> Panel:
     _, height, width = picture.after.shape
     lossless = height * width <= LOSSLESS_UP_TO_PIXELS
+    layers = [
+        Layer(name, label, spoken, _data_uri(pixels, lossless=lossless))
+        for name, (label, spoken) in LAYERS.items()
+        if (pixels := getattr(picture, name)) is not None
+    ]
     return Panel(
         label=picture.label,
         index=picture.index,
         pts_seconds=picture.pts_seconds,
         width=width,
         height=height,
-        before=_data_uri(picture.before, lossless=lossless),
         after=_data_uri(picture.after, lossless=lossless),
+        layers=tuple(layers),
         difference=_data_uri(0.5 + amplification * (picture.after - picture.before), lossless=lossless),
         change=change,
         lossless=lossless,
     )
+
+
+def _other(caption: str, picture: NDArray[np.float32]) -> tuple[str, str, int, int]:
+    """Caption, image, width and height."""
+    _, height, width = picture.shape
+    return caption, _data_uri(picture, lossless=height * width <= LOSSLESS_UP_TO_PIXELS), width, height
 
 
 def _data_uri(pixels: NDArray[np.float32], *, lossless: bool) -> str:
@@ -141,55 +251,40 @@ def _amplification(pictures: Iterable[Picture]) -> int:
     return 32 if largest <= 0.5 / 32 else 2 ** max(0, math.floor(math.log2(0.5 / largest)))
 
 
-def _score_rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:
-    """Label, before, after, and which direction is good."""
-    if comparison.before is None or comparison.after is None:
+def _score_rows(comparison: Comparison) -> list[Row]:
+    """Against the reference."""
+    versions = (comparison.before, comparison.baseline, comparison.after)
+    if comparison.before is None:
         return []
     return [
-        (
-            label,
-            _with_unit(getattr(comparison.before, name), digits, unit),
-            _with_unit(getattr(comparison.after, name), digits, unit),
-            direction,
-        )
+        Row(label, direction, tuple(_with_unit(getattr(one, name, None), digits, unit) for one in versions))
         for name, (label, unit, digits, direction) in SCORES.items()
     ]
 
 
-def _with_unit(value: float, digits: int, unit: str) -> str:
-    if math.isnan(value):
+def _symptom_rows(comparison: Comparison) -> list[Row]:
+    """Without a reference."""
+    versions = [comparison.blind.get(name) for name in ("before", "baseline", "after")]
+    return [
+        Row(label, note, tuple(_with_unit(getattr(one, name, None), digits, unit) for one in versions))
+        for name, (label, unit, digits, note) in SYMPTOMS.items()
+    ]
+
+
+def _with_unit(value: float | None, digits: int, unit: str) -> str:
+    if value is None or math.isnan(value):
         return "not defined"
     return "exact" if math.isinf(value) else f"{value:.{digits}f} {unit}".rstrip()
 
 
-def _plots(frames: Sequence[FrameNumbers]) -> list[Markup]:
-    """PSNR before and after where it is known, otherwise how much each frame changed; once per page width."""
-    before = [frame.psnr_before for frame in frames if frame.psnr_before is not None]
-    after = [frame.psnr_after for frame in frames if frame.psnr_after is not None]
-    if before and after:
-        lines = [Line("before", before, "before", dashed=True), Line("after", after, "after")]
-        y_label, quantity, unit = "PSNR in dB", "PSNR", "dB"
-    else:
-        lines = [Line("change", [frame.change for frame in frames], "after")]
-        y_label, quantity, unit = "change in grey levels", "Mean absolute difference of before and after", ""
-    spans = "; ".join(
-        f"{line.label} {min(line.values):.2f} to {max(line.values):.2f} {unit}" for line in lines
-    )
-    return [
-        # Markup: matplotlib's own output, whose only foreign text, the description, is escaped there.
-        Markup(
-            line_plot(
-                [frame.index for frame in frames],
-                lines,
-                name=name,
-                y_label=y_label,
-                description=f"{quantity} of each frame: {spans}".rstrip(),
-                size=size,
-                from_zero=not before,
-            )
-        )
-        for name, size in PLOT_SIZES.items()
-    ]
+def _mark_finding(comparison: Comparison) -> list[Finding]:
+    """What the mask marked, as a finding among those that were detected."""
+    shares = [frame.missing for frame in comparison.frames]
+    marked = [share for share in shares if share]
+    if not marked:
+        return []
+    detail = f"{100 * sum(marked) / len(marked):.2g} % of the pixels there, at most {100 * max(marked):.2g} %"
+    return [Finding("Marked as missing by the mask", len(marked), detail)]
 
 
 Rows = list[tuple[str, str]]

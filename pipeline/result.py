@@ -35,10 +35,18 @@ class Result:
         Kind and codec of every stream that was copied.
     colour
         How the source's colours were read, and what of that is assumed.
+    dropped
+        What the output cannot hold and was left out, in words.
+    worker_seconds
+        Of all tasks together, those of earlier runs too.
     report
         Path of the report, if one was written.
+    peak_memory_bytes
+        The most memory that a worker's process has had at the end of one of the tasks; None if none was left to do.
+    peak_disk_bytes
+        What the job directory took when all chunks were there.
     scores
-        PSNR, SSIM and frame-to-frame error before and after; empty without a reference.
+        PSNR, SSIM and frame-to-frame error before, after and of the cheap filter; empty without a reference.
     """
 
     job: Job
@@ -52,7 +60,11 @@ class Result:
     chunks_reused: int
     streams: tuple[str, ...]
     colour: str
+    dropped: tuple[str, ...] = ()
+    worker_seconds: float = 0.0
     report: str | None = None
+    peak_memory_bytes: int | None = None
+    peak_disk_bytes: int | None = None
     scores: Mapping[str, float | None] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -65,6 +77,7 @@ class Result:
             "first_frame": self.first_frame,
             "seconds": round(self.seconds, 3),
             "seconds_per_frame": round(self.seconds / self.frames, 4),
+            "worker_seconds": round(self.worker_seconds, 3),
             **{
                 name: value if value is None or math.isfinite(value) else None
                 for name, value in self.scores.items()
@@ -74,10 +87,14 @@ class Result:
             "device": settings["compute"]["device"],
             "colour": self.colour,
             "streams": list(self.streams),
+            "dropped": list(self.dropped),
             "scenes": self.scenes,
             "chunks": self.chunks,
             "chunks_reused": self.chunks_reused,
             "report": self.report,
+            "peak_memory_bytes": self.peak_memory_bytes,
+            "peak_disk_bytes": self.peak_disk_bytes,
+            "access": list(self.job.access),
             "fingerprint": self.fingerprint,
             "settings": settings,
             "versions": versions(),

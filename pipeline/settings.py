@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.pipeline.errors import UsageError
+from reelprior.pipeline.source import SourceSettings
 
 __all__ = ["ChunkSettings", "FieldSettings", "Settings", "TileSettings", "setting_keys", "validate_settings"]
 
@@ -90,6 +91,9 @@ class Settings(EngineSettings):
     """Of every random number; the same seed gives the same result on the same machine."""
     denoise: Annotated[Literal["auto", "none"] | float | str, BeforeValidator(_denoise_strength)] = "auto"
     """The noise: measured, left alone (only the mask is restored), sigma in 8-bit grey levels, or a profile file."""
+    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of the restored frame in the output, the rest is the source; 0 fits nothing and changes no sample."""
+    source: SourceSettings = SourceSettings()
     compute: ComputeSettings = ComputeSettings()
     chunk: ChunkSettings = ChunkSettings()
     tile: TileSettings = TileSettings()

@@ -6,6 +6,7 @@ and renames one whole file into place. Running it again gives the same file.
 
 import functools
 import logging
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,10 +28,13 @@ from reelprior.models.settings import ComputeSettings
 from reelprior.models.temporal import Clip, Step
 from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
-from reelprior.pipeline.errors import Interrupted, PipelineError
+from reelprior.pipeline.effort import EffortRecorder, save_record
+from reelprior.pipeline.errors import Interrupted, PipelineError, UnfitWorker
 from reelprior.pipeline.jobdir import JobDirectory, Order
+from reelprior.pipeline.mixing import mixed
 from reelprior.pipeline.tiling import blend_parts
-from reelprior.pipeline.unknown import unknown_in
+from reelprior.pipeline.unknown import Unknown
+from reelprior.pipeline.versions import versions
 
 __all__ = ["fit_key_frame", "restore_chunk"]
 
@@ -85,12 +89,14 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     if scene.key is None:
         raise ValueError(f"scene {scene_id} has no key frame")
     task = Task("key", scene_id)
-    watch = _watch(directory, task)
+    effort = EffortRecorder(scene.read.start)
+    watch = _watch(directory, task, effort)
     # Every tile has parameters of its own; each but the first starts from its neighbour's.
     fitted: list[dict[str, NDArray[np.float32]]] = []
-    for tile in order.tiles:
+    for tile in order.tiles if order.job.settings.strength > 0 else ():
+        clip, _ = _read_clip(order, index, scene.read, tile)
         parameters = temporal.fit_key_frame(
-            _read_clip(order, index, scene.read, tile),
+            clip,
             scene.key - scene.read.start,
             start=None if tile.start_from is None else fitted[tile.start_from],
             engine=order.job.settings,
@@ -99,12 +105,15 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
             on_step=_share_of(watch, tile, frames=1, tiles=len(order.tiles)),
         )
         fitted.append(parameters)
-    path = directory.result_path(task)
     save_arrays(
-        path,
-        {_of_tile(tile, name): value for tile in order.tiles for name, value in fitted[tile.index].items()},
+        directory.result_path(task),
+        {
+            _of_tile(tile, name): value
+            for tile, found in zip(order.tiles, fitted, strict=False)
+            for name, value in found.items()
+        },
     )
-    return sha256(path)
+    return _finished(directory, task, effort)
 
 
 @_with_errors_that_travel
@@ -120,10 +129,17 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
     wanted = _shift(chunk.write, -chunk.read.start)
     has_key = plan.scenes[chunk.scene].key is not None
     fitted = load_arrays(directory.result_path(Task("key", chunk.scene))) if has_key else {}
-    watch = _watch(directory, task)
+    effort = EffortRecorder(chunk.read.start)
+    watch = _watch(directory, task, effort)
+
+    at = slice(wanted.start, wanted.stop)
+    settings = order.job.settings
+    unreadable = index.unreadable
 
     def restored(tile: Tile) -> NDArray[np.float32]:
-        clip = _read_clip(order, index, chunk.read, tile)
+        clip, source = _read_clip(order, index, chunk.read, tile)
+        if settings.strength == 0:
+            return source[at]
         result = temporal.restore_clip(
             clip,
             wanted,
@@ -133,18 +149,45 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             seed=order.job.settings.seed,
             on_step=_share_of(watch, tile, frames=len(wanted), tiles=len(order.tiles)),
         )
-        return _keep_known_pixels(result, clip, wanted) if order.job.restores_only_the_mask else result
+        # A lost frame has no source: what is read in its place is the frame before.
+        lost = [t - chunk.read.start for t in chunk.write if t in unreadable]
+        source[lost] = result[[t - wanted.start for t in lost]]
+        return mixed(
+            result,
+            source[at],
+            None if clip.missing is None else clip.missing[at],
+            sigma=order.noise.sigma,
+            strength=settings.strength,
+            only_missing=order.job.restores_only_the_mask,
+        )
 
     path = directory.result_path(task)
     if len(order.tiles) == 1:
-        write_frames(path, restored(order.tiles[0]))
-        return sha256(path)
+        frames = restored(order.tiles[0])
+        write_frames(path, frames, clip=_is_within(frames))
+        return _finished(directory, task, effort)
     with TemporaryDirectory(prefix=f".{task.name}-", dir=path.parent) as folder:
         parts = [Path(folder) / f"{tile.index}.mkv" for tile in order.tiles]
+        clip = True
         for tile, part in zip(order.tiles, parts, strict=True):
-            write_frames(part, restored(tile))
-        write_frames(path, blend_parts(order.tiles, parts))
-    return sha256(path)
+            frames = restored(tile)
+            is_within = _is_within(frames)
+            write_frames(part, frames, clip=is_within)
+            clip = clip and is_within
+        write_frames(path, blend_parts(order.tiles, parts), clip=clip)
+    return _finished(directory, task, effort)
+
+
+def _finished(directory: JobDirectory, task: Task, effort: EffortRecorder) -> str:
+    """Note what a result took; its hash."""
+    result_sha256 = sha256(directory.result_path(task))
+    save_record(directory, task, effort.record(result_sha256))
+    return result_sha256
+
+
+def _is_within(frames: NDArray[np.float32]) -> bool:
+    """Whether all values are in [0, 1], which makes smaller chunk files."""
+    return bool(frames.min() >= 0 and frames.max() <= 1)
 
 
 def _open(job_dir: str, threads: int) -> tuple[JobDirectory, Order, FrameIndex]:
@@ -154,8 +197,16 @@ def _open(job_dir: str, threads: int) -> tuple[JobDirectory, Order, FrameIndex]:
         torch.set_num_threads(threads)
         cv2.setNumThreads(threads)
     directory = JobDirectory(job_dir)
+    if not directory.path.exists():
+        raise UnfitWorker(f"the worker on {socket.gethostname()} does not see {job_dir}")
     _stop_if_told(directory)  # a task that was still waiting when the job was cancelled
-    return directory, *directory.load_order()
+    order, index = directory.load_order()
+    if order.version != versions()["reelprior"]:
+        raise UnfitWorker(
+            f"the worker on {socket.gethostname()} has reelprior {versions()['reelprior']}, "
+            f"the job was begun with {order.version}"
+        )
+    return directory, order, index
 
 
 def _compute(order: Order, device: str) -> ComputeSettings:
@@ -163,33 +214,30 @@ def _compute(order: Order, device: str) -> ComputeSettings:
     return order.job.settings.compute.model_copy(update={"device": device})
 
 
-def _read_clip(order: Order, index: FrameIndex, frames: range, tile: Tile) -> Clip:
-    """A tile of the frames of a range, with what is missing in them and how noisy they are."""
+def _read_clip(
+    order: Order, index: FrameIndex, frames: range, tile: Tile
+) -> tuple[Clip, NDArray[np.float32]]:
+    """A tile of the frames of a range, with what is missing in them and how noisy they are; the same, not clipped."""
     crop = tile.read.slices
     pixels = np.empty((len(frames), 3, tile.read.height, tile.read.width), np.float32)
-    with open_reader(order.job.input, index) as reader:
+    reading = order.job.settings.source.reading
+    with open_reader(order.read_path, index, reading=reading, clip=False) as reader:
         for frame in reader.read(frames.start, frames.stop):
             pixels[frame.index - frames.start] = frame.pixels[..., *crop]
-    missing = unknown_in(index, frames, mask=order.job.mask, size=(order.height, order.width))
+    missing = Unknown(index, mask=order.job.mask, size=(order.height, order.width)).read(frames)
     if missing is not None:
         missing = np.ascontiguousarray(missing[..., *crop])
-    return Clip(frames=pixels, missing=missing, noise=order.noise)
+    within = pixels if _is_within(pixels) else np.clip(pixels, 0, 1)
+    return Clip(frames=within, missing=missing, noise=order.noise), pixels
 
 
-def _keep_known_pixels(restored: NDArray[np.float32], clip: Clip, wanted: range) -> NDArray[np.float32]:
-    """The restored pixels where the mask says missing, the source's own elsewhere. All (t, 3, H, W)."""
-    at = slice(wanted.start, wanted.stop)
-    if clip.missing is None:
-        return clip.frames[at]
-    return np.where(clip.missing[at, None], restored, clip.frames[at])  # (t, 1, H, W) against (t, 3, H, W)
-
-
-def _watch(directory: JobDirectory, task: Task) -> Callable[[Step], None]:
-    """What the engine calls once per iteration: tells the client where it is, and stops when asked to."""
+def _watch(directory: JobDirectory, task: Task, effort: EffortRecorder) -> Callable[[Step], None]:
+    """What the engine calls once per iteration: counts, tells the client where it is, stops when asked to."""
     last = -_SECONDS_BETWEEN_CHECKS
 
     def on_step(step: Step) -> None:
         nonlocal last
+        effort.on_step(step)
         now = time.monotonic()
         if (
             now - last < _SECONDS_BETWEEN_CHECKS

@@ -1,7 +1,6 @@
 """Large frames in tiles: which ones, and the blend of what was restored of each. Memory is bounded by the tile."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -45,10 +44,9 @@ def blend_parts(tiles: Sequence[Tile], parts: Sequence[Path]) -> Iterator[NDArra
     NDArray[np.float32]
         (3, H, W) in [0, 1].
     """
-    with ExitStack() as stack:
-        streams = [stack.enter_context(closing(read_frames(part))) for part in parts]
-        for pictures in zip(*streams, strict=True):
-            canvas = Canvas(tiles, channels=3)
-            for tile, picture in zip(tiles, pictures, strict=True):
-                canvas.add(tile, picture)
-            yield canvas.pixels
+    streams = [read_frames(part) for part in parts]
+    for pictures in zip(*streams, strict=True):
+        canvas = Canvas(tiles, channels=3)
+        for tile, picture in zip(tiles, pictures, strict=True):
+            canvas.add(tile, picture)
+        yield canvas.pixels

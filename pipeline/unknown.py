@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from reelprior.io.masks import Masks, open_masks, unknown_samples
 from reelprior.io.scan import FrameIndex
 
-__all__ = ["open_job_masks", "unknown_in"]
+__all__ = ["Unknown", "open_job_masks"]
 
 
 def open_job_masks(mask: str | Path, index: FrameIndex, *, size: tuple[int, int]) -> Masks:
@@ -16,26 +16,43 @@ def open_job_masks(mask: str | Path, index: FrameIndex, *, size: tuple[int, int]
     return open_masks(mask, size=size, frames=len(index) // _pictures_per_frame(index))
 
 
-def unknown_in(
-    index: FrameIndex, frames: range, *, mask: str | None, size: tuple[int, int]
-) -> NDArray[np.bool_] | None:
-    """(T, H, W) bool, True where nothing is known of the pictures ``frames``; None where everything is.
+class Unknown:
+    """What is unknown of the pictures of a job.
 
     Parameters
     ----------
     index
         Of frames, or of fields: both fields of a frame share its mask.
+    mask
+        That a user gave.
     size
         (height, width).
+
+    Raises
+    ------
+    reelprior.io.errors.InputError
+        As `open_job_masks` does.
     """
-    unknown = unknown_samples(index, frames.start, frames.stop, size=size)
-    if mask is None:
-        return unknown
-    per = _pictures_per_frame(index)
-    first = frames.start // per
-    given = open_job_masks(mask, index, size=size).read(first, -(-frames.stop // per))
-    given = given.repeat(per, axis=0)[frames.start - per * first :][: len(frames)]
-    return given if unknown is None else unknown | given
+
+    def __init__(self, index: FrameIndex, *, mask: str | None, size: tuple[int, int]) -> None:
+        self._index, self._size = index, size
+        self._masks = None if mask is None else open_job_masks(mask, index, size=size)
+
+    def read(self, pictures: range) -> NDArray[np.bool_] | None:
+        """(T, H, W), True where nothing is known; None where everything is."""
+        unknown = unknown_samples(self._index, pictures.start, pictures.stop, size=self._size)
+        if self._masks is None:
+            return unknown
+        per = _pictures_per_frame(self._index)
+        first = pictures.start // per
+        given = self._masks.read(first, -(-pictures.stop // per))
+        given = given.repeat(per, axis=0)[pictures.start - per * first :][: len(pictures)]
+        return given if unknown is None else unknown | given
+
+    def of(self, t: int) -> NDArray[np.bool_] | None:
+        """The same of one picture, (H, W)."""
+        unknown = self.read(range(t, t + 1))
+        return None if unknown is None else unknown[0]
 
 
 def _pictures_per_frame(index: FrameIndex) -> int:

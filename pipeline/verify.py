@@ -1,7 +1,6 @@
 """``verify``: compare an output with its source and its record, and say what differs.
 
-Nothing is repaired or written. Job directories and batches are verified output by output: `verify_output` is all they
-need.
+Nothing is repaired or written. `reelprior.pipeline.verify_targets` knows the outputs of jobs and batches.
 """
 
 from collections.abc import Iterator
@@ -13,16 +12,21 @@ from typing import Any
 from reelprior.io.errors import InputError
 from reelprior.io.field_rate import at_field_rate
 from reelprior.io.probe import MediaInfo, probe
+from reelprior.io.reading import Reading
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.io.telecine import film_frames
-from reelprior.pipeline.errors import UsageError
+from reelprior.pipeline.bag import is_bag, verify_bag
+from reelprior.pipeline.errors import RestorationError, UsageError
 from reelprior.pipeline.findings import Finding, Pair
 from reelprior.pipeline.job import content_hash
 from reelprior.pipeline.sidecar import Sidecar, read_sidecar, sidecar_path
+from reelprior.pipeline.source import SourceSettings
 from reelprior.pipeline.verify_samples import check_unmasked
 from reelprior.pipeline.verify_streams import check_chapters, check_copies, check_metadata, check_times
 
 __all__ = ["Verification", "verify_output"]
+
+_WITH_GAPS = Reading(allow_gaps=True)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def verify_output(output: str, *, source: str | None = None) -> Verification:
     Parameters
     ----------
     output
-        A restored video, folder, pattern or picture.
+        A restored video, folder, pattern or picture; or a bag, whose hashes are checked.
     source
         What it was made from; by default what its sidecar names.
 
@@ -74,11 +78,14 @@ def verify_output(output: str, *, source: str | None = None) -> Verification:
     reelprior.io.errors.InputError
         If the output, the sidecar or a given source cannot be read.
     """
-    info = probe(output)
+    if is_bag(output):
+        return Verification(output, None, None, (_check_bag(output),))
+    # Pictures of a series keep their numbers, and gaps between them.
+    info = probe(output, reading=_WITH_GAPS)
     sidecar = read_sidecar(output)
     if sidecar is None and source is None:
         raise UsageError(f"{output}: no {sidecar_path(output).name} beside it: give --source INPUT")
-    index = scan(output)
+    index = scan(output, reading=_WITH_GAPS)
     findings = [_check_decoding(index)]
     path = source
     if sidecar is not None:
@@ -92,6 +99,13 @@ def verify_output(output: str, *, source: str | None = None) -> Verification:
         return Verification(output, None, str(sidecar_path(output)), tuple(findings))
     findings += _compare(_pair(path, info, index, sidecar))
     return Verification(output, path, str(sidecar_path(output)) if sidecar else None, tuple(findings))
+
+
+def _check_bag(path: str) -> Finding:
+    try:
+        return Finding("bag", "ok", f"all {verify_bag(path)} files are there and as its manifest says")
+    except RestorationError as error:
+        return Finding("bag", "differs", str(error))
 
 
 def _check_decoding(index: FrameIndex) -> Finding:
@@ -133,15 +147,23 @@ def _check_record(
 
 
 def _pair(path: str, output: MediaInfo, output_index: FrameIndex, sidecar: Sidecar | None) -> Pair:
-    source = probe(path)
-    index = scan(path)
+    reading = _WITH_GAPS if sidecar is None else _reading_of(sidecar)
+    source = probe(path, reading=reading)
+    index = scan(path, reading=reading)
     if sidecar is None:
         frames = range(len(index))
     else:
         index = _as_restored(path, index, sidecar)
         frames = range(sidecar.first_frame, sidecar.first_frame + sidecar.frames)
     is_whole = frames == range(len(index))
-    return Pair(source, index, frames, output, output_index, sidecar, is_whole)
+    return Pair(source, index, frames, output, output_index, sidecar, is_whole, reading)
+
+
+def _reading_of(sidecar: Sidecar) -> Reading:
+    """How the record says that the source was read."""
+    said = sidecar.settings.get("source", {})
+    known = {name: value for name, value in said.items() if name in SourceSettings.model_fields}
+    return SourceSettings.model_validate(known).reading
 
 
 def _as_restored(path: str, index: FrameIndex, sidecar: Sidecar) -> FrameIndex:

@@ -41,7 +41,7 @@ def test_import_io_is_the_standard_library_wherever_python_starts(folder, argume
 
 
 @pytest.mark.slow
-def test_a_wheel_holds_the_presets_the_page_template_and_the_type_markers(tmp_path):
+def test_a_wheel_holds_the_presets_the_page_templates_and_the_type_markers(tmp_path):
     source = tmp_path / "source"
     ours = shutil.ignore_patterns(
         ".*", "build", "*.egg-info", "__pycache__", "demo", "benchmarks", "tests", "shared"
@@ -60,7 +60,10 @@ def test_a_wheel_holds_the_presets_the_page_template_and_the_type_markers(tmp_pa
     presets = {f"reelprior/configs/{preset.name}" for preset in (ROOT / "configs").glob("*.toml")}
     assert presets
     assert names >= presets
-    assert "reelprior/pipeline/report.html.jinja" in names
+    templates = {f"reelprior/pipeline/{template.name}" for template in (ROOT / "pipeline").glob("*.jinja")}
+    assert len(templates) == 3
+    assert names >= templates
+    assert "reelprior/configs/examples/batch.toml" in names
     assert names >= {f"reelprior/{room}/py.typed" for room in ("io", "models", "pipeline", "configs")}
     # Nothing of the repository beside the four rooms.
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"reelprior"}

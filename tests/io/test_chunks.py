@@ -3,11 +3,13 @@
 import itertools
 import tracemalloc
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from raw_frames import planes, random_frame
 
 from reelprior.io.chunks import ffv1_options, read_frames, write_frames
 from reelprior.io.errors import InputError, OutputError
@@ -41,14 +43,14 @@ def test_clips_of_any_size_come_back_exactly(tmp_path_factory, levels):
 
 @settings(max_examples=15, deadline=None)
 @given(
-    frame=npst.arrays(np.float32, (3, 4, 5), elements=st.floats(-1, 2, width=32)),
+    frame=npst.arrays(np.float32, (3, 4, 5), elements=st.floats(-4, 4, width=32)),
 )
-def test_other_values_are_clipped_and_rounded_to_the_nearest_level(tmp_path_factory, frame):
+def test_values_on_both_sides_of_the_range_are_rounded_to_the_nearest_step(tmp_path_factory, frame):
     path = tmp_path_factory.mktemp("chunk") / "a.mkv"
-    write_frames(path, [frame])
+    write_frames(path, [frame], clip=False)
     (back,) = read_frames(path)
-    half_a_level = 0.5 / 65535 + 1e-7  # the second term: rounding of float32 near 1
-    np.testing.assert_allclose(back, frame.clip(0, 1), atol=half_a_level, rtol=0)
+    half_a_step = 0.5 / 65535 + 5e-7  # the second term: rounding of float32 near 4
+    np.testing.assert_allclose(back, frame, atol=half_a_step, rtol=0)
 
 
 def test_equal_frames_give_byte_identical_files(tmp_path):
@@ -123,3 +125,26 @@ def test_what_is_no_chunk_is_an_input_error(tmp_path, content):
 def test_ffv1_gets_as_many_slices_as_the_frame_has_room_for(size, slices):
     width, height = size
     assert ffv1_options(width, height, "gbrp16le")["slices"] == str(slices)
+
+
+def test_frames_are_clipped_unless_told_otherwise(tmp_path):
+    frame = np.linspace(-1, 2, 3 * 4 * 5, dtype=np.float32).reshape(3, 4, 5)
+    write_frames(tmp_path / "a.mkv", [frame])
+    (back,) = read_frames(tmp_path / "a.mkv")
+    np.testing.assert_allclose(back, frame.clip(0, 1), atol=0.5 / 65535 + 1e-7, rtol=0)  # half a step
+
+
+@pytest.mark.parametrize(("pix_fmt", "size"), [("yuv410p", (178, 293)), ("yuv411p", (48, 61))])
+def test_slices_are_chosen_so_that_no_chroma_is_missed(tmp_path, pix_fmt, size):
+    height, width = size
+    frame = random_frame(pix_fmt, size, seed=0)
+    frame.pts = 0
+    with av.open(str(tmp_path / "a.mkv"), "w") as output:
+        stream = output.add_stream("ffv1", rate=25, options=dict(ffv1_options(width, height, pix_fmt)))
+        stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        (back,) = container.decode(video=0)
+        for one, other in zip(planes(frame), planes(back), strict=True):
+            np.testing.assert_array_equal(other, one)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from reelprior.io.coding import Coding, choose_pix_fmt, codec_names, image_format, target_kind, video_encoding
+from reelprior.io.coding import Coding, choose_pix_fmt, codec_names, target_kind, video_encoding
 from reelprior.io.errors import OutputError
+from reelprior.io.image_coding import image_format
 
 
 def encoding(path, *, source="yuv420p", size=(64, 48), **coding):
@@ -71,7 +72,7 @@ def test_an_unknown_codec_is_an_error_that_lists_the_known_ones():
         ("ffv1", "rgb48le", "gbrp16le"),
         ("ffv1", "nv12", "yuv420p"),
         ("ffv1", "p010le", "yuv420p10le"),
-        ("ffv1", "yuva420p", "yuv420p"),
+        ("ffv1", "yuva420p", "yuva420p"),
         ("ffv1", "pal8", "bgr0"),
         ("ffv1", "gbrpf32le", "gbrp16le"),
         ("h264", "yuv420p10le", "yuv420p10le"),

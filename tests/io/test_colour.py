@@ -5,59 +5,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from raw_frames import MAX_CODE, PLANAR, frame_of, planes, random_frame
 
-from reelprior.io.colour import FromRgb, ToRgb
+from reelprior.io.colour import STAND_IN, FromRgb, ToRgb, is_exact
 from reelprior.io.errors import InputError
 from reelprior.io.layout import bit_depth, layout_of
 from reelprior.io.tags import ColourTags, colour_tags, set_colour_tags, tags_for
 
-PLANAR = [
-    *("yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "yuvj420p", "yuvj422p", "yuvj444p"),
-    *(
-        "yuv420p10le",
-        "yuv422p10le",
-        "yuv444p10le",
-        "yuv440p12le",
-        "yuv420p12le",
-        "yuv444p12le",
-        "yuv444p16le",
-    ),
-    *("gray", "gray10le", "gray12le", "gray16le", "gbrp", "gbrp10le", "gbrp12le", "gbrp16le"),
-]
 PACKED = [
     *("rgb24", "bgr24", "bgra", "rgb48le", "rgb48be", "rgba64le", "nv12", "yuyv422", "uyvy422", "p210le"),
-    *("yuv420p10be", "gray16be", "gbrap10be", "yuva444p10le", "xv36le"),
+    *("yuv420p10be", "gray16be", "gbrap10be", "yuva444p10le", "xv36le", "p010le", "p016le", "nv16", "ya8"),
+    *("ya16be", "yuva420p", "ayuv64le"),
 ]
 TAGS = st.builds(
     ColourTags,
     matrix=st.sampled_from(["bt709", "smpte170m", "bt470bg", "bt2020nc", "smpte240m", "fcc", "ycgco"]),
     range=st.sampled_from(["limited", "full"]),
 )
-MAX_CODE = {8: 255, 10: 1023, 12: 4095, 16: 65535}
-
-
-def planes(frame):
-    """The samples of a planar frame, one array per plane."""
-    kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
-    return [
-        np.frombuffer(memoryview(p), kind).reshape(p.height, -1)[:, : p.width].copy() for p in frame.planes
-    ]
-
-
-def frame_of(pix_fmt, size, values):
-    """A planar frame whose planes are filled by ``values(plane number, shape)``."""
-    frame = av.VideoFrame(size[1], size[0], pix_fmt)
-    kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
-    for number, plane in enumerate(frame.planes):
-        target = np.frombuffer(memoryview(plane), kind).reshape(plane.height, -1)
-        target[:, : plane.width] = values(number, (plane.height, plane.width))
-    return frame
-
-
-def random_frame(pix_fmt, size, seed):
-    random = np.random.default_rng(seed)
-    top = MAX_CODE[bit_depth(pix_fmt)]
-    return frame_of(pix_fmt, size, lambda _, shape: random.integers(0, top, shape, endpoint=True))
 
 
 @pytest.mark.parametrize("pix_fmt", PLANAR)
@@ -218,11 +182,15 @@ def test_an_assumption_stays_one_when_the_storage_changes():
     assert tags.matrix_is_assumed and not tags.range_is_assumed
 
 
-def test_a_matrix_that_is_not_known_is_refused():
-    frame = random_frame("yuv444p", (4, 4), seed=0)
-    frame.colorspace = 14
-    with pytest.raises(InputError, match=r"'ictcp' is not supported.*bt709"):
-        ToRgb()(frame)
+@pytest.mark.parametrize("matrix", ["bt2020c", "ictcp", "smpte2085", "chroma-derived-nc", "ycgco-re"])
+def test_codes_of_a_matrix_that_is_not_linear_survive_by_a_stand_in(matrix):
+    tags = ColourTags(matrix, "limited")
+    assert not is_exact(matrix) and is_exact(STAND_IN)
+    frame = random_frame("yuv420p10le", (18, 22), seed=0)
+    back = FromRgb("yuv420p10le", tags)(ToRgb(tags, clip=False)(frame))
+    assert colour_tags(back).matrix == matrix
+    for before, after in zip(planes(frame), planes(back), strict=True):
+        np.testing.assert_array_equal(after, before)
 
 
 @pytest.mark.parametrize("pix_fmt", ["vaapi", "no_such_format"])

@@ -367,7 +367,7 @@ def test_sound_without_decoding_times_is_copied(tmp_path):
     assert [packet.data for packet in after] == [packet.data for packet in before]
 
 
-def test_a_data_stream_without_a_place_is_missed_in_the_log(tmp_path, caplog):
+def test_a_data_stream_without_a_place_is_refused_unless_it_may_be_dropped(tmp_path):
     source = tmp_path / "a.ts"
     with av.open(str(source), "w") as output:
         video = output.add_stream("libx264", rate=25)
@@ -381,9 +381,16 @@ def test_a_data_stream_without_a_place_is_missed_in_the_log(tmp_path, caplog):
             packet.stream, packet.time_base, packet.pts, packet.dts = data, Fraction(1, 25), number, number
             output.mux(packet)
         output.mux(video.encode())
-    written = rewrite(source, tmp_path / "b.mkv")
+    info = probe(source)
+    with pytest.raises(
+        OutputError, match=r"\.mkv cannot hold data stream 1 .*use \.mov, or --drop-incompatible"
+    ):
+        check_output(tmp_path / "b.mkv", source=info, coding=Coding(), overwrite=False)
+    drop = Coding(drop_incompatible=True)
+    (loss,) = check_output(tmp_path / "b.mkv", source=info, coding=drop, overwrite=False)
+    assert loss.startswith(".mkv cannot hold data stream 1")
+    written = rewrite(source, tmp_path / "b.mkv", coding=drop)
     assert [stream.kind for stream in probe(written).streams] == []
-    assert f"no place for the data stream 1 of {source}" in caplog.text
 
 
 def test_packets_that_a_muxer_refuses_are_found_before_the_work(tmp_path, monkeypatch):

@@ -114,6 +114,20 @@ def test_reading_fields_yields_their_rows_and_says_which_are_unknown(woven):
         assert np.abs(frame.pixels - wanted).max() < 0.2  # the rows between are interpolated
 
 
+def test_samples_of_a_field_are_its_own_rows_in_the_source_codes(tmp_path):
+    clip = write_frames(tmp_path / "clip.mkv", interlaced(moving(2, size=(16, 16))), pix_fmt="yuva422p")
+    index = at_field_rate(scan(clip), "bottom")
+    with open_reader(clip) as reader:
+        (whole,) = reader.samples(0)
+    with open_reader(clip, index) as reader:
+        fields = list(reader.samples(0))
+    assert len(fields) == 2
+    for samples, first in zip(fields, (1, 0), strict=True):
+        assert samples.alpha.shape == whole.alpha.shape
+        for own, woven_plane in zip(samples.planes, whole.planes, strict=True):
+            np.testing.assert_array_equal(own, woven_plane[first::2].repeat(2, axis=0))
+
+
 def test_the_film_is_found_again_in_a_telecined_video(tmp_path):
     film = moving(24)
     clip = write_frames(tmp_path / "clip.mkv", pulldown(film), rate=Fraction(30000, 1001))

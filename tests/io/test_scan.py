@@ -144,3 +144,15 @@ def test_noise_and_steady_motion_are_not_cuts_and_cuts_are():
     scores = scene_scores([0.0, 8.0, 8.1, 60.0, 8.0, 7.9])
     assert [t for t, score in enumerate(scores) if score > 10] == [3]
     assert [t for t, score in enumerate(scene_scores([0.0, 1.0, 50.0, 55.0, 1.0])) if score > 10] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("raw", "durations", "times"),
+    [
+        ([None, None, 0, 40], [0, 0, 40, 40], [-80, -40, 0, 40]),
+        ([None, None, 100, 120], [30, 20, 20, 20], [50, 80, 100, 120]),
+        ([None, None], [0, 0], [0, 40]),
+    ],
+)
+def test_times_missing_at_the_beginning_are_counted_back_from_the_first_known(raw, durations, times):
+    assert presentation_times(raw, durations, step=40) == times

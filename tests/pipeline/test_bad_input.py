@@ -10,6 +10,7 @@ from jobs import TINY, Outcome
 from media import make_video
 
 from reelprior.io.pictures import encode_png
+from reelprior.pipeline.lock import held
 
 
 @pytest.fixture
@@ -143,6 +144,11 @@ def test_a_job_directory_with_other_files(refused, clip, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "one.jpg").write_text("precious")
     assert "choose another --job-dir" in refused(clip, "--job-dir", tmp_path / "photos", status=2)
+
+
+def test_a_job_directory_that_another_client_works_in(refused, clip, tmp_path):
+    with held(tmp_path / "out.mkv.reelprior"):
+        assert "is in use by process" in refused(clip, status=2)
 
 
 @pytest.fixture

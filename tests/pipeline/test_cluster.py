@@ -8,7 +8,7 @@ from dask.system import CPU_COUNT
 from distributed import LocalCluster
 
 from reelprior.models.settings import ComputeSettings
-from reelprior.pipeline import cluster
+from reelprior.pipeline import cluster, crew
 from reelprior.pipeline.cluster import open_pool
 from reelprior.pipeline.devices import worker_environments
 from reelprior.pipeline.errors import RestorationError, UsageError
@@ -110,8 +110,8 @@ def test_a_cluster_without_workers_is_named(tmp_path, others_cluster, monkeypatc
 
 
 def test_a_worker_that_does_not_see_the_job_directory_is_named(tmp_path, others_cluster, monkeypatch):
-    elsewhere = {"sees": False, "host": "node7", "cores": 4, "version": "1"}
-    monkeypatch.setattr(cluster, "_inspect_worker", lambda _token: elsewhere)
+    elsewhere = {"missing": [str(tmp_path)], "host": "node7", "cores": 4, "version": "1"}
+    monkeypatch.setattr(crew, "inspect_worker", lambda paths: elsewhere | {"missing": paths[:1]})
     with (
         pytest.raises(RestorationError, match=r"worker .* on node7 does not see .*shared?"),
         open_pool(tmp_path, workers=None, scheduler=others_cluster.scheduler_address, compute=CPU),
@@ -120,8 +120,8 @@ def test_a_worker_that_does_not_see_the_job_directory_is_named(tmp_path, others_
 
 
 def test_a_worker_of_another_version_is_named(tmp_path, others_cluster, monkeypatch):
-    older = {"sees": True, "host": "node7", "cores": 4, "version": "0.0.1"}
-    monkeypatch.setattr(cluster, "_inspect_worker", lambda _token: older)
+    older = {"missing": [], "host": "node7", "cores": 4, "version": "0.0.1"}
+    monkeypatch.setattr(crew, "inspect_worker", lambda _paths: older)
     with (
         pytest.raises(RestorationError, match=r"has reelprior 0\.0\.1, this is"),
         open_pool(tmp_path, workers=None, scheduler=others_cluster.scheduler_address, compute=CPU),

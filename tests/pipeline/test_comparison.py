@@ -9,8 +9,9 @@ import pytest
 
 from reelprior.io.errors import InputError
 from reelprior.io.frame import Frame
-from reelprior.pipeline.comparison import PICTURE_WIDTH, check_reference, compare
+from reelprior.pipeline.comparison import check_reference, compare
 from reelprior.pipeline.metrics import frame_to_frame_error, psnr
+from reelprior.pipeline.showcase import PICTURE_WIDTH
 
 SHAPE = (3, 24, 32)
 
@@ -41,6 +42,11 @@ def truth():
 def with_error(clip: ClipReader, path: str, errors: list[float]) -> ClipReader:
     """The clip with a constant error for each frame, in grey levels."""
     return ClipReader(path, [f + np.float32(e / 255) for f, e in zip(clip.frames, errors, strict=True)])
+
+
+def labelled(comparison, label):
+    """Indices of the pictures that are shown for a reason."""
+    return [p.index for p in comparison.pictures if label in p.label.split(" and ")]
 
 
 def test_ranges_the_source_and_the_truth_by_index_and_the_output_from_its_start(truth):
@@ -78,15 +84,18 @@ def test_the_scores_are_those_of_the_metrics_module(truth):
 def test_the_worst_frame_is_the_one_of_lowest_psnr(truth):
     after = with_error(truth, "after.mkv", [1, 1, 1, 1, 1, 5, 1, 1])
     comparison = compare(with_error(truth, "before.mkv", [9] * 8), after, truth, range(8))
-    assert [(p.label, p.index) for p in comparison.pictures] == [("first", 0), ("middle", 4), ("worst", 5)]
-    np.testing.assert_array_equal(comparison.pictures[2].after, after.frames[5])
-    assert comparison.pictures[2].pts_seconds == pytest.approx(0.2)
+    assert labelled(comparison, "worst") == [5]
+    assert labelled(comparison, "first") == [0]
+    assert labelled(comparison, "middle") == [4]
+    picture = next(picture for picture in comparison.pictures if picture.index == 5)
+    np.testing.assert_array_equal(picture.after, after.frames[5])
+    assert picture.pts_seconds == pytest.approx(0.2)
 
 
 def test_without_a_reference_the_most_changed_frame_is_shown_and_there_are_no_scores(truth):
     after = with_error(truth, "after.mkv", [1, 1, 1, 1, 7, 1, 1, 1])
     comparison = compare(truth, after, None, range(8))
-    assert [(p.label, p.index) for p in comparison.pictures] == [("first", 0), ("middle and most changed", 4)]
+    assert labelled(comparison, "middle") == labelled(comparison, "most changed") == [4]
     assert comparison.scores() == {}
     assert comparison.frames[4].psnr_after is None
 
@@ -134,3 +143,47 @@ def test_a_reference_is_checked_at_its_last_frame_only(truth):
 def test_an_unfit_reference_is_refused_before_the_work(truth, reference, message):
     with pytest.raises(InputError, match=message):
         check_reference(reference, truth, range(8))
+
+
+def test_of_neighbours_only_the_worst_is_shown():
+    clean = ClipReader("clean.mkv", [np.full(SHAPE, np.float32(0.4))] * 40)
+    errors = [1.0] * 40
+    errors[20:23] = [7.0, 9.0, 8.0]
+    errors[35] = 5.0
+    comparison = compare(clean, with_error(clean, "after.mkv", errors), clean, range(40))
+    assert labelled(comparison, "worst") == [21]
+    assert labelled(comparison, "second worst") == [35]
+
+
+def test_the_baseline_is_applied_to_the_source_and_scored_like_the_result(truth):
+    before, after = with_error(truth, "before.mkv", [10] * 8), with_error(truth, "after.mkv", [2] * 8)
+    asked = []
+
+    def halved(frame, missing):
+        asked.append(missing)
+        return frame - np.float32(5 / 255)
+
+    comparison = compare(before, after, truth, range(8), baseline=halved)
+    assert comparison.scores()["psnr_baseline"] == pytest.approx(20 * np.log10(255 / 5), abs=1e-3)
+    assert comparison.frames[3].psnr_baseline == pytest.approx(20 * np.log10(255 / 5), abs=1e-3)
+    assert asked == [None] * 8
+    np.testing.assert_allclose(
+        comparison.pictures[0].baseline, truth.frames[0] + np.float32(5 / 255), atol=1e-6
+    )
+    np.testing.assert_array_equal(comparison.pictures[0].reference, truth.frames[0])
+
+
+def test_what_the_mask_marks_is_no_residual(truth):
+    """Half of the pixels are filled with something else; the known ones differ by nothing."""
+    missing = np.zeros(SHAPE[1:], bool)
+    missing[:12] = True
+    after = ClipReader("after.mkv", [np.where(missing, np.float32(0.5), frame) for frame in truth.frames])
+    comparison = compare(truth, after, None, range(8), missing=lambda _: missing)
+    assert {frame.missing for frame in comparison.frames} == {0.5}
+    assert [frame.residual for frame in comparison.frames] == [0.0] * 8
+
+
+def test_flicker_is_not_measured_across_cuts_nor_at_the_ends(truth):
+    comparison = compare(truth, truth, None, range(8), cuts={0, 4})
+    known = [frame.index for frame in comparison.frames if frame.flicker_after is not None]
+    assert known == [1, 2, 5, 6]

@@ -3,12 +3,14 @@
 from fractions import Fraction
 
 import av
+import numpy as np
 import pytest
 from interlacing import interlaced, moving, pulldown, write_frames
 from jobs import TINY
 from media import make_video
 
 from reelprior.io.probe import probe
+from reelprior.io.reader import open_reader
 from reelprior.io.scan import scan
 from reelprior.pipeline.sidecar import read_sidecar
 
@@ -96,6 +98,18 @@ def test_telecine_is_reversed_and_the_film_verifies(run, tmp_path):
     ]
 
 
+def test_a_job_on_film_knows_its_source_when_it_is_resumed(run, tmp_path):
+    clip = write_frames(tmp_path / "clip.mkv", pulldown(moving(12)), rate=Fraction(30000, 1001))
+    output, job = tmp_path / "out.mkv", tmp_path / "job"
+    arguments = ["--deinterlace", "--frames", "4:6", "--job-dir", job]
+    assert run("restore", clip, output, *TINY, *arguments).status == 0
+    outcome = run("resume", job, "--overwrite", "--json")
+    assert outcome.status == 0, outcome.stderr
+    assert (outcome.json["input"], outcome.json["chunks_reused"]) == (str(clip), 1)
+    assert read_sidecar(output).source.path == str(clip)
+    assert run("verify", job).status == 0
+
+
 def test_a_frame_that_cannot_be_read_is_repaired_listed_and_keeps_its_time(run, broken, tmp_path):
     output = tmp_path / "out.mkv"
     outcome = run("restore", broken, output, *TINY, "--json")
@@ -106,6 +120,27 @@ def test_a_frame_that_cannot_be_read_is_repaired_listed_and_keeps_its_time(run, 
     verification = run("verify", output, "--json")
     assert verification.status == 0
     assert any(check["check"] == "repaired" for check in verification.json["checks"])
+
+
+def pictures_of(path, start):
+    """Three frames."""
+    with open_reader(path, scan(path)) as reader:
+        return np.stack([frame.pixels for frame in reader.read(start, start + 3)])
+
+
+def test_a_lost_frame_is_restored_through_tiles_and_with_strength(run, broken, tmp_path):
+    """What stands in its place, the frame before, has no part in it: not even where the source is blended in."""
+    arguments = ["restore", broken, *TINY, "--denoise", "8", "--frames", "2:5"]
+    arguments += ["--set", "tile.size=48", "--set", "tile.overlap=8", "--set", "temporal.passes=1"]
+    for name, options in (("whole.mkv", []), ("half.mkv", ["--set", "strength=0.5"])):
+        assert run(*arguments, tmp_path / name, *options).status == 0
+    whole, half = pictures_of(tmp_path / "whole.mkv", 0), pictures_of(tmp_path / "half.mkv", 0)
+    source = pictures_of(broken, 2)
+    np.testing.assert_array_equal(whole[1], half[1])
+    assert np.abs(whole[0] - half[0]).max() > 0
+    between = np.abs(source[2] - source[0]).mean()
+    for near in (source[0], source[2]):
+        assert np.abs(whole[1] - near).mean() < between  # it lies between them
 
 
 def test_a_strict_job_stops_at_what_cannot_be_read(run, broken, tmp_path):

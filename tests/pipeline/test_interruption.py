@@ -36,7 +36,7 @@ def wait_until(condition, command, *, seconds=60):
 
 def finished(job_dir, name="chunk"):
     """How many results the manifest vouches for."""
-    manifest = job_dir / "manifest.json"
+    manifest = job_dir / "manifest.jsonl"
     return manifest.read_text().count(f'"{name}-') if manifest.exists() else 0
 
 

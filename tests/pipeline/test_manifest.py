@@ -52,19 +52,42 @@ def test_another_job_starts_anew_and_says_so(directory, caplog):
     assert not directory.result_path(FIRST).exists()
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "fingerprint": "a", "sha256": {"x": ""}}']
-)
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', "\0\0\0"])
 def test_a_damaged_manifest_starts_anew_and_says_so(directory, caplog, text):
     directory.manifest_path.write_text(text)
     assert Manifest.open(directory, "a").done == set()
-    assert "manifest.json is damaged: the job is started anew" in caplog.text
+    assert "manifest.jsonl is damaged: the job is started anew" in caplog.text
 
 
 def test_a_manifest_of_another_format_starts_anew(directory):
-    fields = json.loads(directory.manifest_path.read_text())
-    directory.manifest_path.write_text(json.dumps(fields | {"format": 99}))
+    heading, *lines = directory.manifest_path.read_text().splitlines(keepends=True)
+    heading = json.dumps(json.loads(heading) | {"format": 99}) + "\n"
+    directory.manifest_path.write_text("".join([heading, *lines]))
     assert Manifest.open(directory, "a").done == set()
+
+
+def test_a_line_that_was_cut_off_costs_its_own_task_only(directory, caplog):
+    whole = directory.manifest_path.read_text()
+    directory.manifest_path.write_text(whole[:-20])
+    assert Manifest.open(directory, "a").done == {KEY, FIRST}
+    assert "a line is damaged, its task is done again" in caplog.text
+    assert Manifest.open(directory, "a").done == {KEY, FIRST}, "what was taken over is written anew"
+
+
+def test_a_damaged_line_in_the_middle_costs_its_own_task_only(directory):
+    lines = directory.manifest_path.read_text().splitlines(keepends=True)
+    lines[2] = "\x00" * 10 + "\n"
+    directory.manifest_path.write_text("".join(lines))
+    assert Manifest.open(directory, "a").done == {KEY, SECOND}
+
+
+def test_recording_appends_a_line_and_does_not_write_the_others_again(directory):
+    before = directory.manifest_path.read_bytes()
+    manifest = Manifest.open(directory, "a")
+    manifest.record(Task("chunk", 2), "c" * 64)
+    assert directory.manifest_path.read_bytes() == before + (
+        b'{"task": "chunk-00002", "sha256": "' + b"c" * 64 + b'"}\n'
+    )
 
 
 def test_without_resume_everything_is_done_again(directory):

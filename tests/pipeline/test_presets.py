@@ -18,6 +18,7 @@ def refusal(preset="denoise", **changes):
 
 def test_the_presets_of_this_version_are_there():
     assert {"denoise", "inpaint", "reference"} <= set(preset_names())
+    assert "batch" not in preset_names(), "an example of a job file is no preset"
 
 
 @pytest.mark.parametrize("preset", preset_names())

@@ -10,6 +10,7 @@ from media import make_video
 
 from reelprior.io.fixity import differing_samples
 from reelprior.io.pictures import encode_png
+from reelprior.io.samples import SamplesOf
 from reelprior.pipeline.sidecar import read_sidecar, sidecar_path
 
 
@@ -150,8 +151,9 @@ def test_pictures_get_a_record_only_on_request(run, source, tmp_path):
     assert read_sidecar(tmp_path / "one.png").frames == 1
 
 
-def test_outside_a_mask_every_sample_counts(run, tmp_path):
-    source = make_video(tmp_path / "source.mkv", frames=2, pix_fmt="bgr0", audio=False)
+@pytest.mark.parametrize("pix_fmt", ["bgr0", "yuv420p", "yuv422p10le"])
+def test_outside_a_mask_every_sample_counts(run, tmp_path, pix_fmt):
+    source = make_video(tmp_path / "source.mkv", frames=2, pix_fmt=pix_fmt, audio=False)
     mask = np.zeros((3, 48, 64), np.float32)
     mask[:, 10:20, 10:20] = 1
     (tmp_path / "mask.png").write_bytes(encode_png(mask))
@@ -160,9 +162,43 @@ def test_outside_a_mask_every_sample_counts(run, tmp_path):
     assert outcome.status == 0, outcome.stderr
     checks = {check["check"]: check for check in run("verify", output, "--json").json["checks"]}
     assert checks["unmasked samples"]["status"] == "ok", checks["unmasked samples"]
-    other = make_video(tmp_path / "other.mkv", frames=2, pix_fmt="bgr0", audio=False, noise_8bit=9)
+    other = make_video(tmp_path / "other.mkv", frames=2, pix_fmt=pix_fmt, audio=False, noise_8bit=9)
     faults = differing(run("verify", output, "--source", other, "--json"))
     assert "samples of frame 0" in faults["unmasked samples"]
+
+
+def test_strength_0_changes_no_sample_and_verify_proves_it(run, tmp_path):
+    source = make_video(tmp_path / "source.mkv", frames=2, pix_fmt="yuv420p10le", audio=False)
+    output = tmp_path / "out.mkv"
+    assert run("restore", source, output, *TINY, "--set", "strength=0").status == 0
+    checks = {check["check"]: check["detail"] for check in run("verify", output, "--json").json["checks"]}
+    assert checks["unmasked samples"] == "identical in 2 frames, as yuv420p10le"
+
+
+def test_a_source_is_read_as_the_record_says(run, tmp_path):
+    source = make_video(tmp_path / "source.mkv", frames=2, audio=False)
+    output = tmp_path / "out.mkv"
+    assert run("restore", source, output, *TINY, "--set", "source.matrix=bt709").status == 0
+    assert run("verify", output).status == 0
+
+
+def test_pictures_of_a_series_with_gaps_verify(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in (1, 2, 4):
+        (tmp_path / "in" / f"{number}.png").write_bytes(encode_png(np.full((3, 48, 64), 0.5, np.float32)))
+    arguments = ["restore", tmp_path / "in", tmp_path / "out", *TINY, "--allow-gaps", "--sidecar"]
+    assert run(*arguments).status == 0
+    outcome = run("verify", tmp_path / "out")
+    assert outcome.status == 0, outcome.stdout
+
+
+def test_a_bag_verifies_until_something_in_it_is_altered(run, output, tmp_path):
+    pytest.importorskip("bagit", reason="needs bagit: pip install '.[archive]'")
+    bag = tmp_path / "bag"
+    assert run("bag", output, "--to", bag).status == 0
+    assert run("verify", bag, "--json").json["ok"]
+    (bag / "data" / "out.mkv.reelprior.json").write_text("{}")
+    assert "bag" in differing(run("verify", bag, "--json"))
 
 
 def test_differing_samples_are_counted_in_every_plane():
@@ -177,8 +213,8 @@ def test_differing_samples_are_counted_in_every_plane():
     chroma = np.frombuffer(memoryview(frames[1].planes[1]), np.uint16).reshape(4, -1)
     chroma[3, 3] = 256
     missing = np.zeros((8, 8), np.bool_)
-    assert differing_samples(*frames, missing) == 2
+    assert differing_samples(*map(SamplesOf(), frames), missing) == 2
     missing[2, 3] = True
-    assert differing_samples(*frames, missing) == 1
+    assert differing_samples(*map(SamplesOf(), frames), missing) == 1
     missing[7, 6] = True  # one of the four pixels of that chroma sample
-    assert differing_samples(*frames, missing) == 0
+    assert differing_samples(*map(SamplesOf(), frames), missing) == 0

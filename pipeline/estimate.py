@@ -1,0 +1,166 @@
+"""What a batch will take: measured on its own files, on this machine, before any work.
+
+The first file of each frame size and kind of wish gets a `trial`; the others are reckoned by their frames.
+"""
+
+import multiprocessing
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from reelprior.io.errors import MediaError
+from reelprior.io.probe import MediaInfo, probe
+from reelprior.pipeline.batch_plan import Item, plan_items
+from reelprior.pipeline.batch_result import BatchOptions
+from reelprior.pipeline.batchdir import BatchDirectory
+from reelprior.pipeline.job import Job
+from reelprior.pipeline.trial import Trial, header_plan, try_out
+from reelprior.pipeline.wishes import Wishes
+
+__all__ = ["Estimate", "FileEstimate", "estimate_batch", "readable_time"]
+
+
+@dataclass(frozen=True)
+class FileEstimate:
+    """What one file will take; zeros where it cannot be read, with the reason in ``remark``."""
+
+    source: str
+    output: str
+    kind: str
+    size: str
+    frames: int
+    seconds: float = 0.0
+    memory_bytes: int = 0
+    disk_bytes: int = 0
+    remark: str | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a batch will take.
+
+    Attributes
+    ----------
+    files
+        One by one.
+    workers
+        Among which the time is divided.
+    """
+
+    files: Sequence[FileEstimate]
+    workers: int
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole batch, by the clock on the wall."""
+        return sum(file.seconds for file in self.files) / self.workers
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of one worker at most."""
+        return max((file.memory_bytes for file in self.files), default=0)
+
+    @property
+    def disk_bytes(self) -> int:
+        """Of the chunks of the largest file, which is what the disk has to hold at least."""
+        return max((file.disk_bytes for file in self.files), default=0)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``--json`` prints."""
+        return {
+            "dry_run": True,
+            "files": [asdict(file) for file in self.files],
+            "workers": self.workers,
+            "seconds": round(self.seconds, 1),
+            "memory_bytes_per_worker": self.memory_bytes,
+            "disk_bytes_at_least": self.disk_bytes,
+        }
+
+    def lines(self) -> list[str]:
+        """For people."""
+        lines = [
+            f"{file.source} -> {file.output}: "
+            + (
+                file.remark
+                or f"{file.kind}, {file.size}, {file.frames} frames, about {readable_time(file.seconds)}"
+            )
+            for file in self.files
+        ]
+        unreadable = sum(file.remark is not None for file in self.files)
+        lines.append(
+            f"{len(self.files)} files, {unreadable} of them with a problem; measured on this machine: about "
+            f"{readable_time(self.seconds)} with {self.workers} {'worker' if self.workers == 1 else 'workers'}, "
+            f"{self.memory_bytes / 2**30:.1f} GiB of memory each, "
+            f"{self.disk_bytes / 2**30:.2f} GiB of disk for the largest file's chunks"
+        )
+        return lines
+
+
+def readable_time(seconds: float) -> str:
+    """A duration as people say it."""
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} seconds"
+
+
+def estimate_batch(source: str, output: Path, wishes: Wishes, options: BatchOptions) -> Estimate:
+    """Plan a batch and measure what it will take. Writes nothing but a temporary file.
+
+    Raises
+    ------
+    UsageError, reelprior.io.errors.InputError
+        As `reelprior.pipeline.batch.run_batch` would before any work.
+    """
+    items = plan_items(source, output, wishes, leave_out=[BatchDirectory.of_output(output).path])
+    looked_at = [(item, *_look(item)) for item in items]
+    by_need: defaultdict[tuple[str, int, int], list[tuple[Item, MediaInfo]]] = defaultdict(list)
+    for item, info, _ in looked_at:
+        if info is not None:
+            by_need[item.wish, info.video.height, info.video.width].append((item, info))
+    trials = {need: _measure(found[0][0], options) for need, found in by_need.items()}
+    files = [
+        FileEstimate(item.source, item.output, item.kind, "", 0, remark=problem)
+        if info is None
+        else _estimate(item, info, trials[item.wish, info.video.height, info.video.width])
+        for item, info, problem in looked_at
+    ]
+    return Estimate(files, workers=options.workers or 1)
+
+
+def _look(item: Item) -> tuple[MediaInfo | None, str | None]:
+    try:
+        return probe(item.source), None
+    except MediaError as error:
+        return None, str(error)
+
+
+def _job(item: Item) -> Job:
+    job = Job.model_validate_json(f'{{"input": "source", "output": "output", {item.job[1:]}')
+    return job.model_copy(update={"input": item.source, "output": item.output})
+
+
+def _measure(item: Item, options: BatchOptions) -> Trial:
+    """Run the trial in a process of its own, whose peak of memory is that of nothing else."""
+    job = _job(item)
+    device = options.device or job.settings.compute.device
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(try_out, (job.model_dump_json(), device))
+
+
+def _estimate(item: Item, info: MediaInfo, trial: Trial) -> FileEstimate:
+    plan = header_plan(_job(item), info)
+    keys = sum(scene.key is not None for scene in plan.scenes)
+    written = sum(len(chunk.write) for chunk in plan.chunks)
+    return FileEstimate(
+        source=item.source,
+        output=item.output,
+        kind=item.kind,
+        size=f"{info.video.width}x{info.video.height}",
+        frames=len(plan.frames),
+        seconds=keys * trial.seconds_per_key + written * trial.seconds_per_frame,
+        memory_bytes=trial.peak_memory_bytes,
+        disk_bytes=int(written * trial.chunk_bytes_per_frame),
+    )

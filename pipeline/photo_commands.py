@@ -1,0 +1,236 @@
+"""The commands ``flash`` and ``burst``: options become jobs, several pairs several jobs, results text or JSON."""
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from reelprior.pipeline.errors import RestorationError, UsageError, exit_status
+from reelprior.pipeline.quality import Quality
+from reelprior.pipeline.terminal import LogLevel, interruptible, make_display, set_up_logging
+
+if TYPE_CHECKING:
+    from reelprior.pipeline.pairs import PairPaths
+    from reelprior.pipeline.photographs import PairJob, PhotoResult
+    from reelprior.pipeline.progress import Display
+    from reelprior.pipeline.settings import Settings
+
+__all__ = ["add_photo_commands"]
+
+_log = logging.getLogger(__name__)
+
+AlignOption = Annotated[
+    str, typer.Option(help="auto follows parallax, homography does not, none takes the shots as they lie.")
+]
+BitsOption = Annotated[int | None, typer.Option(help="8 or 16 bits in the output; by default as the input.")]
+PresetOption = Annotated[str, typer.Option(help="A preset by name, or a TOML file of your own.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")]
+DenoiseOption = Annotated[
+    str | None,
+    typer.Option(
+        help="auto, sigma in 8-bit grey levels, or a noise profile (.toml), read at the ISO of EXIF."
+    ),
+]
+QualityOption = Annotated[Quality, typer.Option(help="How much time it may take.")]
+DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")]
+SeedOption = Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")]
+ReportOption = Annotated[
+    str | None,
+    typer.Option(metavar="PATH.html", help="Write the report; a folder of them for several pairs."),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace an existing output.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary; errors only.")]
+LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="What is logged on stderr.")]
+
+
+def add_photo_commands(app: typer.Typer) -> None:
+    """Give the program its commands for photographs."""
+    app.command("flash")(_flash)
+    app.command("burst")(_burst)
+
+
+def _flash(  # noqa: PLR0917 - typer calls it by keyword
+    flash: Annotated[Path, typer.Argument(metavar="FLASH", help="The shot with flash, or a folder.")],
+    ambient: Annotated[
+        Path,
+        typer.Argument(
+            metavar="AMBIENT", help="The shot without, or a folder; leave it out for one folder with pairs."
+        ),
+    ],
+    output: Annotated[Path | None, typer.Argument(metavar="OUTPUT", help="A file, or a folder.")] = None,
+    preset: PresetOption = "flash",
+    changes: SetOption = None,
+    denoise: DenoiseOption = None,
+    align: AlignOption = "auto",
+    bits: BitsOption = None,
+    quality: QualityOption = Quality.STANDARD,
+    device: DeviceOption = None,
+    report: ReportOption = None,
+    seed: SeedOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    log_level: LogLevelOption = "warning",
+) -> None:
+    """Restore a photograph taken in ambient light with the help of one taken with flash."""
+    console = set_up_logging(log_level)
+    from reelprior.pipeline.photographs import PairJob, restore_pair
+
+    first, second, target = (flash, ambient, output) if output else (flash, None, ambient)
+    job = PairJob(
+        flash=str(first),
+        ambient=str(second or first),
+        output=str(target),
+        settings=_settings(preset, quality, changes, denoise=denoise, device=device, seed=seed),
+        align=_align(align),
+        bits=_bits(bits),
+        overwrite=overwrite,
+        report=report,
+    )
+    with interruptible(), make_display(console, quiet=quiet or as_json) as display:
+        if first.is_dir() or (second is not None and second.is_dir()):
+            _several(job, first, second, target, display=display, as_json=as_json, quiet=quiet)
+            return
+        if second is None:
+            raise UsageError(f"{first} is no folder: give FLASH AMBIENT OUTPUT")
+        result = restore_pair(job, display=display)
+    _say(result, as_json=as_json, quiet=quiet)
+
+
+def _burst(  # noqa: PLR0917 - typer calls it by keyword
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE... OUTPUT", help="Two or more shots, the first gives the moment; the output."
+        ),
+    ],
+    scale: Annotated[int, typer.Option(help="1, or 2 for a result of twice the resolution.")] = 1,
+    preset: PresetOption = "flash",
+    changes: SetOption = None,
+    denoise: DenoiseOption = None,
+    align: AlignOption = "auto",
+    bits: BitsOption = None,
+    quality: QualityOption = Quality.STANDARD,
+    device: DeviceOption = None,
+    report: ReportOption = None,
+    seed: SeedOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    log_level: LogLevelOption = "warning",
+) -> None:
+    """Restore several shots of one scene into one photograph."""
+    console = set_up_logging(log_level)
+    from reelprior.pipeline.bursts import BurstJob, restore_burst
+
+    *inputs, output = images
+    if not inputs:
+        raise UsageError("burst: give two or more shots and the output")
+    if scale not in (1, 2):
+        raise UsageError(f"--scale {scale}: a burst gives 1 or 2 times the resolution")
+    job = BurstJob(
+        inputs=tuple(inputs),
+        output=output,
+        settings=_settings(preset, quality, changes, denoise=denoise, device=device, seed=seed),
+        scale=1 if scale == 1 else 2,
+        align=_align(align),
+        bits=_bits(bits),
+        overwrite=overwrite,
+        report=report,
+    )
+    with interruptible(), make_display(console, quiet=quiet or as_json) as display:
+        result = restore_burst(job, display=display)
+    _say(result, as_json=as_json, quiet=quiet)
+
+
+def _several(
+    job: "PairJob",
+    first: Path,
+    second: Path | None,
+    target: Path,
+    *,
+    display: "Display",
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """All pairs of a folder or of two; what fails is one line, and the others go on."""
+    from reelprior.io.errors import OutputError
+    from reelprior.pipeline.pairs import find_pairs
+    from reelprior.pipeline.photographs import for_file, restore_pair
+
+    found = find_pairs(first, second)
+    for path in found.unpaired:
+        _log.warning("%s: belongs to no pair: left out", path)
+    folders = [target, *([Path(job.report)] if job.report else [])]
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: several pairs need a folder to go to: name another") from error
+    results, failed = [], []
+    for pair in found.pairs:
+        output = target / _output_name(pair)
+        page = Path(job.report) / f"{output.stem}.html" if job.report else None
+        try:
+            result = restore_pair(
+                for_file(job, flash=pair.flash, ambient=pair.ambient, output=output, report=page),
+                display=display,
+            )
+        except Exception as error:
+            if exit_status(error) is None or exit_status(error) == 130:
+                raise
+            _log.error("%s", error)
+            failed.append(pair)
+            continue
+        results.append(result)
+        if not as_json:
+            _say(result, as_json=False, quiet=quiet)
+    if as_json:
+        facts: dict[str, Any] = {
+            "pairs": [result.to_json() for result in results],
+            "failed": [str(pair.ambient) for pair in failed],
+            "unpaired": [str(path) for path in found.unpaired],
+        }
+        typer.echo(json.dumps(facts))
+    if failed:
+        raise RestorationError(f"{len(failed)} of {len(found.pairs)} pairs failed: see the lines above")
+
+
+def _output_name(pair: "PairPaths") -> str:
+    """As the ambient shot, in a format that can be written."""
+    suffix = pair.ambient.suffix.lower()
+    return pair.ambient.stem + (suffix if suffix in {".jpg", ".jpeg", ".png", ".tif", ".tiff"} else ".tif")
+
+
+def _settings(
+    preset: str, quality: Quality, changes: list[str] | None, **options: str | int | None
+) -> "Settings":
+    from reelprior.pipeline.presets import load_settings
+
+    keys = {"device": "compute.device"}
+    given = {keys.get(name, name): value for name, value in options.items() if value is not None}
+    return load_settings(preset, quality=quality, overrides=changes or (), options=given)
+
+
+def _align(text: str) -> Literal["auto", "homography", "none"]:
+    match text:
+        case "auto" | "homography" | "none":
+            return text
+    raise UsageError(f"--align {text}: choose auto, homography or none")
+
+
+def _bits(bits: int | None) -> Literal[8, 16] | None:
+    match bits:
+        case None | 8 | 16:
+            return bits
+    raise UsageError(f"--bits {bits}: choose 8 or 16")
+
+
+def _say(result: "PhotoResult", *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result.to_json()))
+    elif not quiet:
+        typer.echo(result.summary())

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+from photographs import photograph
+
+from reelprior.models.exposure import expose, relative_noise
+from reelprior.models.noise import NoiseModel
+
+
+def test_a_dark_shot_is_brought_to_a_working_exposure_with_its_noise():
+    dark = photograph(96, 96) / 20
+    noisy = (dark + np.random.default_rng(0).normal(0, 0.004, dark.shape)).astype(np.float32)
+    exposed = expose(noisy)
+    assert 10 < exposed.factor < 25
+    np.testing.assert_allclose(exposed.pixels, noisy * exposed.factor, rtol=1e-6)
+    # The median of the finest details sees some texture, too.
+    assert exposed.noise.sigma == pytest.approx(0.004 * exposed.factor, rel=0.3)
+    assert exposed.grain_px == 1
+
+
+def test_a_given_noise_is_scaled_with_the_picture():
+    exposed = expose(photograph(48, 48) / 10, noise=NoiseModel.from_sigma_8bit(2))
+    assert exposed.noise.sigma == pytest.approx(2 / 255 * exposed.factor, rel=1e-5)
+
+
+def test_grain_of_two_pixels_is_found():
+    small = np.random.default_rng(0).normal(0, 0.1, (3, 96, 96))
+    noise = small.repeat(2, axis=1).repeat(2, axis=2)
+    noise += np.random.default_rng(1).normal(0, 0.02, noise.shape)
+    assert expose(np.clip(0.5 + noise, 0, 1).astype(np.float32)).grain_px >= 2
+
+
+def test_relative_noise_does_not_depend_on_the_exposure():
+    picture = photograph(64, 64)
+    noisy = (picture + np.random.default_rng(0).normal(0, 0.05, picture.shape)).clip(0, 1).astype(np.float32)
+    bright, dark = (relative_noise(expose(noisy * factor)) for factor in (np.float32(1), np.float32(0.1)))
+    # Clipping at white, which the dark one does not have, changes the estimate a little.
+    assert dark == pytest.approx(bright, rel=0.15)
