@@ -1,4 +1,4 @@
-"""The command line: ``restore``, ``demo``, ``preview``, ``probe``, ``bag``, ``presets`` and ``doctor``.
+"""The command line: ``restore``, ``demo``, ``preview``, ``probe``, ``bag``, ``verify``, ``presets`` and ``doctor``.
 
 ``batch_commands`` and ``photo_commands`` have the others.
 
@@ -106,6 +106,20 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         bool, typer.Option("--premis", help="Write what was done as PREMIS events: OUTPUT.premis.xml.")
     ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
+    deinterlace: Annotated[
+        bool | None,
+        typer.Option(
+            "--deinterlace/--no-deinterlace",
+            help="Progressive pictures from fields or pulldown; or take frames as they are.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at frames that cannot be read, instead of repairing them.")
+    ] = False,
+    sidecar: Annotated[
+        bool | None,
+        typer.Option("--sidecar/--no-sidecar", help="Record of the job beside the output; videos get one."),
+    ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -120,7 +134,8 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
 
     # A mask alone asks for the mask to be filled and for nothing else to be touched.
     fitting = "inpaint" if mask is not None and denoise is None else "denoise"
-    options = {"denoise": denoise, "seed": seed, "compute.device": device}
+    handling = None if deinterlace is None else "deinterlace" if deinterlace else "ignore"
+    options = {"denoise": denoise, "seed": seed, "compute.device": device, "fields.handling": handling}
     options |= {"source.allow_gaps": True if allow_gaps else None}
     settings = load_settings(
         preset or fitting,
@@ -150,6 +165,8 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         access=tuple(access or ()),
         framemd5=framemd5,
         premis=premis,
+        strict=strict,
+        sidecar=sidecar,
     )
     with interruptible(), make_display(console, quiet=quiet or as_json) as display:
         result = run(job, display=display)
@@ -272,6 +289,39 @@ def make_bag_of(
     _print_facts(facts, as_json=as_json)
 
 
+@app.command()
+def verify(
+    output: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUTPUT", help="A restored video, folder or picture; a bag, a job or a batch."
+        ),
+    ],
+    source: Annotated[
+        str | None, typer.Option(metavar="INPUT", help="What it was made from; its sidecar knows.")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    log_level: LogLevelOption = "warning",
+) -> None:
+    """Compare an output with its source: exit status 0, or 4 and a list of what differs."""
+    set_up_logging(log_level)
+    from reelprior.pipeline.verify_targets import verify_target
+
+    with interruptible():
+        verified = verify_target(output, source=source)
+    is_right = all(each.holds for each in verified)
+    facts = [each.to_json() for each in verified]
+    if as_json:
+        typer.echo(json.dumps(facts[0] if len(facts) == 1 else {"ok": is_right, "outputs": facts}))
+    elif not quiet:
+        for each in verified:
+            heading = [f"{each.output}:"] if len(verified) > 1 else []
+            typer.echo("\n".join(map(_printable, [*heading, *each.lines()])))
+    if not is_right:
+        raise typer.Exit(4)
+
+
 @app.command("presets")
 def show_presets(
     name: Annotated[
@@ -320,7 +370,12 @@ def _print_facts(facts: dict[str, Any], *, as_json: bool) -> None:
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' '):<{width}}  {_readable(value)}".rstrip())
+        typer.echo(_printable(f"{name.replace('_', ' '):<{width}}  {_readable(value)}".rstrip()))
+
+
+def _printable(line: str) -> str:
+    """A line without control characters: names and tags of files are anybody's, terminals obey."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
 
 
 def _readable(value: object) -> str:

@@ -56,6 +56,10 @@ class Job(BaseModel):
         Whether to write a hash for every frame of the source and of the output.
     premis
         Whether to write what was done as PREMIS events.
+    strict
+        Whether frames that cannot be read end the job instead of being repaired.
+    sidecar
+        Whether to write the record of the job beside the output; None: for videos.
 
     Raises
     ------
@@ -81,6 +85,8 @@ class Job(BaseModel):
     access: tuple[str, ...] = ()
     framemd5: bool = False
     premis: bool = False
+    strict: bool = False
+    sidecar: bool | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Job":

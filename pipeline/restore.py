@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reelprior.io.masks import Masks, open_masks
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.reader import Reader, open_reader
-from reelprior.io.scan import FrameIndex, scan
+from reelprior.io.scan import scan
 from reelprior.io.writer import check_output
 from reelprior.pipeline import tasks
 from reelprior.pipeline.assembly import assemble
@@ -23,6 +22,7 @@ from reelprior.pipeline.comparison import Comparison, check_reference, compare
 from reelprior.pipeline.devices import check_device
 from reelprior.pipeline.effort import TaskRecord, frame_efforts, load_record, task_seconds
 from reelprior.pipeline.errors import Interrupted, UsageError
+from reelprior.pipeline.footage import Footage, footage_of
 from reelprior.pipeline.job import Job, content_hash, fingerprint
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.lock import held
@@ -31,10 +31,13 @@ from reelprior.pipeline.noise import noise_of
 from reelprior.pipeline.plan import Plan
 from reelprior.pipeline.progress import Display, frames_done
 from reelprior.pipeline.provenance import Companions, check_companions
+from reelprior.pipeline.record import sidecar_of
 from reelprior.pipeline.report import write_report
 from reelprior.pipeline.result import Result
 from reelprior.pipeline.schedule import Listener, take_steps
+from reelprior.pipeline.sidecar import wants_sidecar, write_sidecar
 from reelprior.pipeline.tiling import resolve_tile_size
+from reelprior.pipeline.unknown import Unknown, open_job_masks
 from reelprior.pipeline.work import Opened, Receipt, TaskFunction
 
 __all__ = ["Restoration", "run"]
@@ -150,27 +153,37 @@ class Restoration:
 
         # What is in the source, and can the job be done at all?
         reading = job.settings.source.reading
-        self.source = source = probe(job.input, reading=reading)
+        source = probe(job.input, reading=reading)
         _check_request(job, source)
         self.display.phase("reading")
-        self.index = index = scan(job.input, reading=reading)
-        frames = job.frame_range(len(index.pts))
-        self._dropped = _check_output(job, source, frames)
+        index = scan(job.input, reading=reading)
+        self.job = job = job.model_copy(update={"settings": resolve_tile_size(job.settings)})
+        self._footage = footage = footage_of(job, source, index)
+        source, index, frames = footage.source, footage.index, footage.frames
+        self._dropped = _check_output(job, source, footage.written_frames)
         for loss in self._dropped:
             _log.warning("%s: dropped: %s", job.output, loss)
-        self._masks = _check_companions(job, source, index, frames)
-        self.job = job = job.model_copy(update={"settings": resolve_tile_size(job.settings)})
+        _check_fitting(footage)
 
         # What every task needs to know, and the plan that follows from it.
-        noise, self._noise_facts = noise_of(job.input, index, frames, job.settings)
+        noise, self._noise_facts = noise_of(footage.job.input, index, frames, job.settings)
         source_hash = content_hash(job.input)
         mask_hash = content_hash(job.mask) if job.mask else None
+        self._hashes = source_hash, mask_hash
         profile_hash = content_hash(job.settings.noise_profile) if job.settings.noise_profile else None
         identity = fingerprint(
             job, frames=frames, source_hash=source_hash, mask_hash=mask_hash, profile_hash=profile_hash
         )
         self._companions = Companions(job, fingerprint=identity, source_sha256=source_hash)
-        self.order = Order(identity, job.absolute(), frames, source.video.height, source.video.width, noise)
+        self.order = Order(
+            identity,
+            job.absolute(),
+            frames,
+            source.video.height,
+            source.video.width,
+            noise,
+            film=footage.film,
+        )
         self.plan = plan = self.order.plan(index)
 
         # What an earlier run has finished, and the rest.
@@ -203,24 +216,22 @@ class Restoration:
 
     def finish(self) -> None:
         """Write the output from the chunks, and say what came out of it."""
-        job, plan = self.job, self.plan
+        job, plan, footage = self.job, self.plan, self._footage
         self.display.phase("writing", frames=len(plan.frames))
-        assemble(
-            plan, self._directory, job=job, source=self.source, index=self.index, on_frame=self._on_frame
-        )
+        assemble(plan, self._directory, footage=footage, on_frame=self._on_frame)
         records = _records(self._directory, self.manifest)
         result = Result(
             job=job,
             fingerprint=self.order.fingerprint,
-            frames=len(plan.frames),
-            first_frame=plan.frames.start,
+            frames=len(footage.written_frames),
+            first_frame=footage.written_frames.start,
             seconds=time.monotonic() - self._started,
             noise=self._noise_facts,
             scenes=len(plan.scenes),
             chunks=len(plan.chunks),
             chunks_reused=self._reused,
-            streams=tuple(f"{stream.kind} ({stream.codec})" for stream in self.source.streams),
-            colour=colour_facts(self.source),
+            streams=tuple(f"{stream.kind} ({stream.codec})" for stream in footage.source.streams),
+            colour=colour_facts(footage.source),
             dropped=self._dropped,
             worker_seconds=task_seconds(records.values()),
             report=job.report,
@@ -229,16 +240,19 @@ class Restoration:
         )
         if job.reference or job.report:
             self.display.phase("measuring")
-            comparison = _compare(job, self.order, plan, self._masks)
+            comparison = _compare(footage, self.order, plan)
             result = replace(result, scores=comparison.scores())
             if job.report:
                 write_report(
                     job.report,
                     result=result.to_json(),
                     comparison=comparison,
-                    efforts=frame_efforts(plan, records),
+                    efforts=frame_efforts(plan, records, every=footage.treatment.every),
                 )
-        self._companions.make(plan.frames, result.to_json())
+        self._companions.make(footage.source_frames, result.to_json())
+        if wants_sidecar(job):
+            source_hash, mask_hash = self._hashes
+            write_sidecar(sidecar_of(footage, result, source_hash=source_hash, mask_hash=mask_hash))
         self.result = result
         if job.job_dir is None:
             self._directory.remove()
@@ -286,19 +300,20 @@ def _check_output(job: Job, source: MediaInfo, frames: range | None) -> tuple[st
     return check_output(job.output, source=source, coding=job.coding, overwrite=job.overwrite, frames=frames)
 
 
-def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: range) -> Masks | None:
-    """Whether mask and reference fit the source; the masks."""
-    masks = None
+def _check_fitting(footage: Footage) -> None:
+    """Whether mask and reference fit the source."""
+    job, video = footage.job, footage.source.video
     if job.mask is not None:
-        masks = open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
+        open_job_masks(job.mask, footage.index, size=(video.height, video.width))
     if job.reference is not None:
-        with open_reader(job.reference) as reference, _open_source(job, index) as reader:
-            check_reference(reference, reader, frames)
-    return masks
+        with open_reader(job.reference) as reference, _open_source(footage) as reader:
+            check_reference(reference, reader, footage.written_frames)
 
 
-def _open_source(job: Job, index: FrameIndex | None = None) -> Reader:
-    return open_reader(job.input, index, reading=job.settings.source.reading)
+def _open_source(footage: Footage) -> Reader:
+    """What is compared with the output: pictures that correspond to those that are written."""
+    job = footage.job
+    return open_reader(job.input, footage.written_index, reading=job.settings.source.reading)
 
 
 def colour_facts(source: MediaInfo) -> str:
@@ -308,19 +323,21 @@ def colour_facts(source: MediaInfo) -> str:
     return f"{matrix}, {colour.range} (assumed)" if colour.range_is_assumed else f"{matrix}, {colour.range}"
 
 
-def _compare(job: Job, order: Order, plan: Plan, masks: Masks | None) -> Comparison:
+def _compare(footage: Footage, order: Order, plan: Plan) -> Comparison:
+    job = footage.job
+    unknown = Unknown(footage.written_index, mask=job.mask, size=(order.height, order.width))
     with ExitStack() as stack:
-        before = stack.enter_context(_open_source(job))
+        before = stack.enter_context(_open_source(footage))
         after = stack.enter_context(open_reader(job.output))
         reference = stack.enter_context(open_reader(job.reference)) if job.reference else None
         return compare(
             before,
             after,
             reference,
-            plan.frames,
+            footage.written_frames,
             baseline=cheap_filter(job, order.noise),
-            masks=masks,
-            cuts={scene.frames.start for scene in plan.scenes},
+            missing=unknown.of,
+            cuts={scene.frames.start // footage.treatment.every for scene in plan.scenes},
         )
 
 

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from reelprior.io.chunks import write_frames
 from reelprior.io.errors import MediaError
 from reelprior.io.files import load_arrays, save_arrays, sha256
-from reelprior.io.masks import open_masks
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex
 from reelprior.models import temporal
@@ -34,6 +33,7 @@ from reelprior.pipeline.errors import Interrupted, PipelineError, UnfitWorker
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.mixing import mixed
 from reelprior.pipeline.tiling import blend_parts
+from reelprior.pipeline.unknown import Unknown
 from reelprior.pipeline.versions import versions
 
 __all__ = ["fit_key_frame", "restore_chunk"]
@@ -134,6 +134,7 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
 
     at = slice(wanted.start, wanted.stop)
     settings = order.job.settings
+    unreadable = index.unreadable
 
     def restored(tile: Tile) -> NDArray[np.float32]:
         clip, source = _read_clip(order, index, chunk.read, tile)
@@ -148,6 +149,9 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             seed=order.job.settings.seed,
             on_step=_share_of(watch, tile, frames=len(wanted), tiles=len(order.tiles)),
         )
+        # A lost frame has no source: what is read in its place is the frame before.
+        lost = [t - chunk.read.start for t in chunk.write if t in unreadable]
+        source[lost] = result[[t - wanted.start for t in lost]]
         return mixed(
             result,
             source[at],
@@ -217,13 +221,12 @@ def _read_clip(
     crop = tile.read.slices
     pixels = np.empty((len(frames), 3, tile.read.height, tile.read.width), np.float32)
     reading = order.job.settings.source.reading
-    with open_reader(order.job.input, index, reading=reading, clip=False) as reader:
+    with open_reader(order.read_path, index, reading=reading, clip=False) as reader:
         for frame in reader.read(frames.start, frames.stop):
             pixels[frame.index - frames.start] = frame.pixels[..., *crop]
-    missing = None
-    if order.job.mask is not None:
-        masks = open_masks(order.job.mask, size=(order.height, order.width), frames=len(index.pts))
-        missing = np.ascontiguousarray(masks.read(frames.start, frames.stop)[..., *crop])
+    missing = Unknown(index, mask=order.job.mask, size=(order.height, order.width)).read(frames)
+    if missing is not None:
+        missing = np.ascontiguousarray(missing[..., *crop])
     within = pixels if _is_within(pixels) else np.clip(pixels, 0, 1)
     return Clip(frames=within, missing=missing, noise=order.noise), pixels
 
