@@ -30,7 +30,7 @@ def fill_holes(frame: NDArray[np.float32], missing: NDArray[np.bool_] | None) ->
     """
     if missing is None or not missing.any() or missing.all():
         return frame
-    rows = missing_rows(missing)
+    given, rows = missing, missing_rows(missing)
     if rows is not None:
         frame = fill_rows(frame, rows)
         holes = (missing & ~rows[:, None]).astype(np.uint8)
@@ -39,7 +39,7 @@ def fill_holes(frame: NDArray[np.float32], missing: NDArray[np.bool_] | None) ->
         if not missing.any():
             return frame
     filled = cv2.inpaint(_to_bytes(frame), missing.astype(np.uint8), 3, cv2.INPAINT_TELEA)
-    return np.where(missing, _from_bytes(filled), frame)
+    return np.where(missing & given, _from_bytes(filled), frame)
 
 
 def quick_denoise(frame: NDArray[np.float32], *, sigma: float) -> NDArray[np.float32]:
