@@ -1,6 +1,4 @@
-"""The command line: ``restore``, ``demo``, ``preview``, ``probe``, ``bag``, ``verify``, ``presets`` and ``doctor``.
-
-``batch_commands`` and ``photo_commands`` have the others.
+"""The command line: ``restore``, ``preview`` and ``demo``; three modules named for their commands have the others.
 
 Options become a `Job` here, results become text or JSON here; everything between is elsewhere. What a command
 needs is imported inside it, so that ``--help`` does not wait for torch, and torch does not look for GPUs in a
@@ -13,13 +11,32 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reelprior.pipeline.batch_commands import add_batch_commands, parse_pairs
+from reelprior.pipeline.batch_commands import add_batch_commands
 from reelprior.pipeline.errors import UsageError
-from reelprior.pipeline.options import JsonOption, LogLevelOption, OverwriteOption, QuietOption
+from reelprior.pipeline.fact_commands import add_fact_commands
+from reelprior.pipeline.options import (
+    DenoiseOption,
+    DeviceOption,
+    EncoderOption,
+    FramesOption,
+    JsonOption,
+    LogLevelOption,
+    OverwriteOption,
+    PresetOption,
+    QualityOption,
+    QuietOption,
+    SchedulerOption,
+    SeedOption,
+    SetOption,
+    SourceArgument,
+    WorkersOption,
+    chosen_settings,
+    parse_pairs,
+)
 from reelprior.pipeline.photo_commands import add_photo_commands
 from reelprior.pipeline.quality import Quality
 from reelprior.pipeline.terminal import interruptible, make_display, report_error, set_up_logging
@@ -36,8 +53,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-add_batch_commands(app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -59,29 +74,21 @@ def _common(
 
 @app.command()
 def restore(  # noqa: PLR0917 - typer calls it by keyword
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A video, a folder or %04d pattern, or a picture.")
-    ],
+    source: SourceArgument,
     output: Annotated[
         str, typer.Argument(metavar="OUTPUT", help="A file; without a suffix, a folder of pictures.")
     ],
-    preset: Annotated[str | None, typer.Option(help="A preset by name, or a TOML file of your own.")] = None,
-    changes: Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")] = None,
-    quality: Annotated[Quality, typer.Option(help="How much time may be spent.")] = Quality.STANDARD,
-    denoise: Annotated[
-        str | None, typer.Option(help="auto, none, sigma in 8-bit grey levels, or a noise profile (.toml).")
-    ] = None,
+    preset: PresetOption = None,
+    changes: SetOption = None,
+    quality: QualityOption = Quality.STANDARD,
+    denoise: DenoiseOption = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: a picture, a folder or a video.")] = None,
-    frames: Annotated[
-        str | None, typer.Option(metavar="A:B", help="Half-open range of frame indices.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Local worker processes.")] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of an existing Dask cluster.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")] = None,
+    frames: FramesOption = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    device: DeviceOption = None,
     codec: Annotated[str | None, typer.Option(help="Encoder of the output; FFV1 in .mkv by default.")] = None,
-    encoder_options: Annotated[
-        list[str] | None, typer.Option("--encoder-option", help="key=value for the encoder.")
-    ] = None,
+    encoder_options: EncoderOption = None,
     pix_fmt: Annotated[str | None, typer.Option(help="Pixel format of the output.")] = None,
     drop_incompatible: Annotated[
         bool, typer.Option("--drop-incompatible", help="Go on without what the output cannot hold.")
@@ -105,7 +112,7 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     premis: Annotated[
         bool, typer.Option("--premis", help="Write what was done as PREMIS events: OUTPUT.premis.xml.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
+    seed: SeedOption = None,
     deinterlace: Annotated[
         bool | None,
         typer.Option(
@@ -129,19 +136,19 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     console = set_up_logging(log_level)
     from reelprior.io.coding import Coding
     from reelprior.pipeline.job import Job, parse_frames
-    from reelprior.pipeline.presets import load_settings
     from reelprior.pipeline.restore import run
 
     # A mask alone asks for the mask to be filled and for nothing else to be touched.
     fitting = "inpaint" if mask is not None and denoise is None else "denoise"
-    handling = None if deinterlace is None else "deinterlace" if deinterlace else "ignore"
-    options = {"denoise": denoise, "seed": seed, "compute.device": device, "fields.handling": handling}
-    options |= {"source.allow_gaps": True if allow_gaps else None}
-    settings = load_settings(
+    settings = chosen_settings(
         preset or fitting,
-        quality=quality,
-        overrides=changes or (),
-        options={key: value for key, value in options.items() if value is not None},
+        quality,
+        changes,
+        denoise=denoise,
+        seed=seed,
+        compute__device=device,
+        fields__handling=None if deinterlace is None else "deinterlace" if deinterlace else "ignore",
+        source__allow_gaps=True if allow_gaps else None,
     )
     job = Job(
         input=source,
@@ -176,9 +183,6 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         typer.echo(_summary(result))
 
 
-add_photo_commands(app)
-
-
 @app.command()
 def demo(  # noqa: PLR0917 - typer calls it by keyword
     folder: Annotated[Path, typer.Argument(help="Where clip, result and report go.")] = Path("demo"),
@@ -202,39 +206,30 @@ def demo(  # noqa: PLR0917 - typer calls it by keyword
 
 @app.command()
 def preview(  # noqa: PLR0917 - typer calls it by keyword
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A video, a folder or %04d pattern, or a picture.")
-    ],
+    source: SourceArgument,
     at: Annotated[str, typer.Option(metavar="TIME", help="Seconds, or h:mm:ss, from the beginning.")],
     picture: Annotated[
         Path | None, typer.Option("--output", "-o", help="The picture; INPUT.preview.png by default.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="A preset by name, or a TOML file of your own.")] = None,
-    quality: Annotated[Quality, typer.Option(help="How much time may be spent.")] = Quality.STANDARD,
-    changes: Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")] = None,
-    denoise: Annotated[
-        str | None, typer.Option(help="auto, none, sigma in 8-bit grey levels, or a noise profile (.toml).")
-    ] = None,
+    preset: PresetOption = None,
+    quality: QualityOption = Quality.STANDARD,
+    changes: SetOption = None,
+    denoise: DenoiseOption = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: one picture for the clip.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
+    device: DeviceOption = None,
+    seed: SeedOption = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     log_level: LogLevelOption = "warning",
 ) -> None:
     """Restore a moment in seconds, show it before and after, and estimate the whole job."""
     set_up_logging(log_level)
-    from reelprior.pipeline.presets import load_settings
     from reelprior.pipeline.preview import make_preview, parse_time
 
     moment = parse_time(at)
     fitting = "inpaint" if mask is not None and denoise is None else "denoise"
-    options = {"denoise": denoise, "seed": seed, "compute.device": device}
-    settings = load_settings(
-        preset or fitting,
-        quality=quality,
-        overrides=changes or (),
-        options={key: value for key, value in options.items() if value is not None},
+    settings = chosen_settings(
+        preset or fitting, quality, changes, denoise=denoise, seed=seed, compute__device=device
     )
     with interruptible():
         result = make_preview(
@@ -248,108 +243,9 @@ def preview(  # noqa: PLR0917 - typer calls it by keyword
     typer.echo(json.dumps(result.to_json()) if as_json else result.summary())
 
 
-@app.command("probe")
-def probe_source(
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A video, a folder or %04d pattern, or a picture.")
-    ],
-    noise_profile: Annotated[
-        str | None, typer.Option(metavar="OUT.toml", help="Write what was measured of the noise.")
-    ] = None,
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
-    log_level: LogLevelOption = "warning",
-) -> None:
-    """Say what is in a source, what is wrong with it, and which preset fits."""
-    set_up_logging(log_level)
-    from reelprior.pipeline.inspection import inspect_source
-
-    with interruptible():
-        facts = inspect_source(source, profile=noise_profile, overwrite=overwrite)
-    _print_facts(facts, as_json=as_json)
-
-
-@app.command("bag")
-def make_bag_of(
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="OUTPUT...", help="Finished outputs, or folders of a batch.")
-    ],
-    bag: Annotated[Path, typer.Option("--to", metavar="BAG", help="The folder to make.")],
-    description: Annotated[str | None, typer.Option(help="External-Description of the bag.")] = None,
-    as_json: JsonOption = False,
-    log_level: LogLevelOption = "warning",
-) -> None:
-    """Put outputs and what belongs to them into a BagIt bag, and check it."""
-    set_up_logging(log_level)
-    from reelprior.pipeline.bag import make_bag, payload_of, verify_bag
-
-    with interruptible():
-        make_bag(bag, payload_of(sources), info={"External-Description": description} if description else {})
-        facts = {"bag": str(bag), "files": verify_bag(bag), "verified": True}
-    _print_facts(facts, as_json=as_json)
-
-
-@app.command()
-def verify(
-    output: Annotated[
-        str,
-        typer.Argument(
-            metavar="OUTPUT", help="A restored video, folder or picture; a bag, a job or a batch."
-        ),
-    ],
-    source: Annotated[
-        str | None, typer.Option(metavar="INPUT", help="What it was made from; its sidecar knows.")
-    ] = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-    log_level: LogLevelOption = "warning",
-) -> None:
-    """Compare an output with its source: exit status 0, or 4 and a list of what differs."""
-    set_up_logging(log_level)
-    from reelprior.pipeline.verify_targets import verify_target
-
-    with interruptible():
-        verified = verify_target(output, source=source)
-    is_right = all(each.holds for each in verified)
-    facts = [each.to_json() for each in verified]
-    if as_json:
-        typer.echo(json.dumps(facts[0] if len(facts) == 1 else {"ok": is_right, "outputs": facts}))
-    elif not quiet:
-        for each in verified:
-            heading = [f"{each.output}:"] if len(verified) > 1 else []
-            typer.echo("\n".join(map(_printable, [*heading, *each.lines()])))
-    if not is_right:
-        raise typer.Exit(4)
-
-
-@app.command("presets")
-def show_presets(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Print this one as commented TOML.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List the presets, or print one."""
-    from reelprior.pipeline.presets import load_settings, preset_names, preset_summary, preset_text
-
-    if name is not None:
-        typer.echo(
-            json.dumps(load_settings(name).model_dump(mode="json")) if as_json else preset_text(name).rstrip()
-        )
-        return
-    summaries = {preset: preset_summary(preset) for preset in preset_names()}
-    _print_facts(summaries, as_json=as_json)
-
-
-@app.command()
-def doctor(as_json: JsonOption = False) -> None:
-    """Say what this machine offers, and whether a restoration can work here."""
-    from reelprior.pipeline.doctor import examine_machine
-
-    facts = examine_machine()
-    _print_facts(facts, as_json=as_json)
-    if not facts["ok"]:
-        raise typer.Exit(4)
+add_batch_commands(app)
+add_photo_commands(app)
+add_fact_commands(app)
 
 
 def _summary(result: "Result") -> str:
@@ -361,40 +257,6 @@ def _summary(result: "Result") -> str:
     if result.report:
         lines.append(f"report: {result.report}")
     return "\n".join(lines)
-
-
-def _print_facts(facts: dict[str, Any], *, as_json: bool) -> None:
-    """Facts as one JSON object, or as a table of two columns."""
-    if as_json:
-        typer.echo(json.dumps(facts))
-        return
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        typer.echo(_printable(f"{name.replace('_', ' '):<{width}}  {_readable(value)}".rstrip()))
-
-
-def _printable(line: str) -> str:
-    """A line without control characters: names and tags of files are anybody's, terminals obey."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
-
-
-def _readable(value: object) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case dict():
-            return (
-                ", ".join(f"{key.replace('_', ' ')} {_readable(item)}" for key, item in value.items())
-                or "none"
-            )
-        case [int(), int()]:
-            return f"{value[0]}:{value[1]}"
-        case list() | tuple():
-            return "; ".join(map(_readable, value)) or "none"
-        case None:
-            return "unknown"
-        case _:
-            return str(value)
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
