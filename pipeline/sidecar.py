@@ -87,6 +87,10 @@ class Sidecar(_Record):
     noise: dict[str, Any] = Field(default_factory=dict)
     colour: str = ""
     coding: dict[str, Any] = Field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+    """What the output cannot hold and was left out on request, in words."""
+    peak_memory_bytes: int | None = None
+    peak_disk_bytes: int | None = None
     seed: int
     settings: dict[str, Any]
     versions: dict[str, str]

@@ -39,7 +39,7 @@ def check_times(pair: Pair) -> Finding:
 
 def check_copies(pair: Pair) -> Iterator[Finding]:
     """Every other stream: there, in order, packet by packet, in sync."""
-    dropped = "data"  # streams that a container may have no place for; the writer warned
+    dropped = pair.sidecar.dropped if pair.sidecar else ()
     wanted = copied(pair.source.path, restored=pair.source.video.stream_index)
     found = copied(pair.output.path, restored=pair.output.video.stream_index)
     if not wanted and not found:
@@ -49,12 +49,8 @@ def check_copies(pair: Pair) -> Iterator[Finding]:
         name = f"{stream.kind} stream {stream.index}"
         twin = next((other for other in remaining if _is_same_kind(stream, other)), None)
         if twin is None:
-            if stream.kind == dropped:
-                yield Finding(
-                    name,
-                    "skipped",
-                    f"{stream.codec or 'data'} is not in the output, which has no place for it",
-                )
+            if any(name in words for words in dropped):
+                yield Finding(name, "skipped", f"{stream.codec or 'data'} was left out on request")
             else:
                 yield Finding(name, "differs", f"{stream.codec} is not in the output")
             continue

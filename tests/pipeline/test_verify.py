@@ -94,6 +94,16 @@ def test_what_was_tampered_with_is_named(run, output, changes, faults):
     assert set(differing(run("verify", output, "--json"))) == faults
 
 
+def test_what_was_left_out_on_request_is_no_difference(run, tmp_path):
+    source = make_video(tmp_path / "source.mkv", frames=3, subtitles=True)
+    target = tmp_path / "out.mp4"
+    outcome = run("restore", source, target, *TINY, "--drop-incompatible")
+    assert outcome.status == 0, outcome.stderr
+    outcome = run("verify", target)
+    assert outcome.status == 0
+    assert "subrip was left out on request" in outcome.stdout
+
+
 def test_another_source_differs(run, output, tmp_path):
     other = make_video(tmp_path / "other.mkv", frames=5)
     faults = differing(run("verify", output, "--source", other, "--json"))
