@@ -3,12 +3,16 @@
 import importlib.util
 import os
 import re
+import shlex
 import signal
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
+from jobs import TINY
+from media import make_video
 
 from reelprior.models.settings import ComputeSettings
 from reelprior.pipeline import cluster, crew, tasks
@@ -18,6 +22,42 @@ from reelprior.pipeline.schedule import run_task
 
 DOCS = Path(__file__).parents[2] / "docs"
 CPU = ComputeSettings(device="cpu")
+
+
+@pytest.fixture
+def commands(tmp_path):
+    """A PATH on which ``dask``, ``reelprior`` and ``srun`` are what a cluster's node has; srun runs things here."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    python = shlex.quote(sys.executable)
+    for name, line in (
+        ("dask", f'exec {python} -m dask "$@"'),
+        ("reelprior", f'exec {python} -m reelprior.pipeline.cli "$@"'),
+        ("srun", 'exec "$@"'),
+    ):
+        (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+        (folder / name).chmod(0o755)
+    return os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.slow
+def test_the_launch_file_for_slurm_runs_a_batch_and_takes_everything_down(commands, tmp_path):
+    tapes = tmp_path / "tapes"
+    tapes.mkdir()
+    make_video(tapes / "a.mkv", frames=3, noise_8bit=10, audio=False)
+    done = subprocess.run(
+        ["bash", DOCS / "slurm.sh", tapes, tmp_path / "out", *TINY, "--json"],
+        cwd=tmp_path,
+        env=commands | {"WORKER_OPTIONS": "--no-nanny --no-dashboard", "SLURM_JOB_ID": "7"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "a.mkv").exists()
+    assert '"all_done": true' in done.stdout
+    assert not list(tmp_path.glob("scheduler-*.json"))
 
 
 def test_the_launch_file_for_slurm_asks_for_what_its_text_says():
