@@ -27,9 +27,7 @@ from reelprior.pipeline.presets import load_settings, preset_text
 from reelprior.pipeline.sidecar import read_sidecar, sidecar_path
 
 HOSTILE = Path(os.environ.get("REELPRIOR_DATA", Path(__file__).parents[3] / "shared" / "data")) / "hostile"
-EVERYTHING = (
-    "REELPRIOR_HOSTILE"  # "all" restores every file; without it every seventh, which takes minutes
-)
+EVERYTHING = "REELPRIOR_HOSTILE"  # "all" restores every file; without it every seventh, which takes minutes
 FILES = sorted(p for p in HOSTILE.rglob("*") if p.is_file()) if HOSTILE.is_dir() else []
 
 # The smallest fit there is: what is tested is everything around it.
