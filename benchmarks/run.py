@@ -105,7 +105,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
             type=_names(known),
             default=(),
             metavar="A,B",
-            help=f"only these of {', '.join(known)}; with fewer clips or noises the numbers are not judged",
+            help=f"only these of {', '.join(known)}; with fewer clips the numbers are not judged",
         )
     parser.add_argument(
         "--data",
@@ -126,12 +126,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--update-readme",
         action="store_true",
-        help="put the results into README.md, where the command says which parts and methods took part",
+        help="put the results into README.md, where the command says which parts, noises and methods took part",
     )
     options = parser.parse_args(arguments)
-    narrowed = (options.frames, options.changes, options.clips, options.noises)
+    narrowed = (options.frames, options.changes, options.clips)
     if options.update_readme and any(narrowed):
-        parser.error("--update-readme needs whole clips at all noises: --only and --methods may go with it")
+        parser.error("--update-readme needs all clips, whole: --only, --noises and --methods may go with it")
     if options.frames is not None and options.frames < 2:
         parser.error(f"--frames {options.frames}: frame-to-frame error needs two frames at least")
     return options

@@ -56,7 +56,7 @@ class Session:
     @property
     def is_shortened(self) -> bool:
         """Whether the numbers of this run say nothing about the bounds."""
-        return self.frames is not None or bool(self.overrides or self.clips or self.noises)
+        return self.frames is not None or bool(self.overrides or self.clips)
 
     def cases(self) -> list[Case]:
         """The clips that were asked for and are on this machine."""

@@ -39,7 +39,15 @@ while kill -0 $client 2>/dev/null; do
     status=0
     wait $client || status=$?
 done
-kill -TERM $workers $scheduler 2>/dev/null || true
-wait $workers $scheduler 2>/dev/null || true
+# One after the other: a worker that loses its scheduler while it says goodbye waits for it without end.
+for process in $workers $scheduler; do
+    kill -TERM "$process" 2>/dev/null || true
+    for _ in {1..20}; do
+        kill -0 "$process" 2>/dev/null || break
+        sleep 1
+    done
+    kill -KILL "$process" 2>/dev/null || true
+    wait "$process" 2>/dev/null || true
+done
 rm -f "$scheduler_file"
 exit $status

@@ -6,6 +6,7 @@ frames: packets that cannot be decoded are skipped, and a file that breaks off e
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
@@ -15,12 +16,34 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from reelprior.io.errors import InputError
+from reelprior.io.limits import Limits, check_pixels
+from reelprior.io.slices import SliceCheck
 
-__all__ = ["check_file", "check_size", "decode", "open_container", "video_stream"]
+__all__ = ["Damage", "check_file", "check_size", "decode", "no_frame", "open_container", "video_stream"]
 
 # What PyAV raises: its own tree, which is not all of OSError, besides what Python does for names and text.
 _FAILURES = (av.FFmpegError, OSError, ValueError)
 _REMEDY = "check that it is a complete video or image file"
+
+
+@dataclass
+class Damage:
+    """What `decode` could not make sense of, noted while it goes on.
+
+    Attributes
+    ----------
+    failed
+        Presentation times of packets that gave no frame, in units of the stream's time base, in the order of decoding.
+        ``None`` where a packet has no time.
+    corrupt
+        Presentation times of frames that decoder, demuxer or checksum call corrupt.
+    breaks_off
+        The first words of the error that ended the reading before the end of the file; "" if none did.
+    """
+
+    failed: list[int | None] = field(default_factory=list)
+    corrupt: set[int] = field(default_factory=set)
+    breaks_off: str = ""
 
 
 def check_file(path: Path) -> None:
@@ -40,9 +63,19 @@ def check_file(path: Path) -> None:
 def open_container(path: Path) -> Iterator[InputContainer]:
     """Open a video file for reading; `InputError` where FFmpeg cannot."""
     check_file(path)
+    limits = Limits.from_environment()
+    # A playlist must not make this machine open connections; a header must not make a decoder take memory.
+    options = {"protocol_whitelist": "file,crypto,data", "max_pixels": str(min(limits.max_pixels, 2**31 - 1))}
     try:
         # "file:" keeps names with a colon from being taken for protocols. Metadata is not always UTF-8.
-        container = av.open(f"file:{path}", metadata_errors="replace")
+        container = av.open(
+            f"file:{path}", options=options, metadata_errors="replace", timeout=limits.max_seconds
+        )
+    except av.ExitError as error:  # how FFmpeg says that it was interrupted
+        raise InputError(
+            f"{path}: not open after {limits.max_seconds:g} seconds: "
+            "set REELPRIOR_MAX_SECONDS higher if the disk is slow"
+        ) from error
     except _FAILURES as error:
         raise InputError(f"{path}: {_reason(error)}: {_REMEDY}") from error
     with container:
@@ -60,36 +93,55 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     stream = moving[0]
     if not stream.codec_context:
         raise InputError(f"{path}: FFmpeg has no decoder for its video: convert it to another codec first")
+    check_pixels(path, stream.codec_context.width, stream.codec_context.height)
+    stream.codec_context.options = {
+        "max_pixels": str(min(Limits.from_environment().max_pixels, 2**31 - 1)),
+    }
     # Frame threads are faster, but can hang when a decoder is left before the end of the file.
     stream.thread_type = ThreadType.SLICE
     return stream
 
 
-def decode(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[av.VideoFrame]:
+def decode(
+    container: InputContainer, stream: VideoStream, path: Path, *, damage: Damage | None = None
+) -> Iterator[av.VideoFrame]:
     """Every frame that can be decoded, in presentation order, from where the container stands.
 
-    Raises `InputError` for encrypted streams; other damage is skipped.
+    Raises `InputError` for encrypted streams; other damage is skipped, and noted in ``damage``.
     """
+    damage = Damage() if damage is None else damage
+    slices = SliceCheck() if stream.codec_context.codec.canonical_name == "ffv1" else None
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets, None)
-        except _FAILURES:  # a damaged container: what the decoder still holds is all there is
+        except _FAILURES as error:  # a damaged container: what the decoder still holds is all there is
+            damage.breaks_off = _reason(error)
             break
         if packet is None:
             return
         if packet.has_sidedata("encryption_info"):
             raise InputError(f"{path}: the video is encrypted (DRM): decrypt it first")
+        if slices is not None and packet.pts is not None and not slices.is_whole(packet):
+            damage.corrupt.add(packet.pts)
         try:
             frames = packet.decode()
         except _FAILURES:  # one damaged packet
+            damage.failed.append(packet.pts)
             continue
-        yield from frames
+        yield from _noting_corruption(frames, damage)
     try:
         frames = stream.decode(None)
     except _FAILURES:
         return
-    yield from frames
+    yield from _noting_corruption(frames, damage)
+
+
+def _noting_corruption(frames: list[av.VideoFrame], damage: Damage) -> Iterator[av.VideoFrame]:
+    for frame in frames:
+        if frame.is_corrupt and frame.pts is not None:
+            damage.corrupt.add(frame.pts)
+        yield frame
 
 
 def check_size(frame: av.VideoFrame, index: int, *, size: tuple[int, int], path: Path) -> None:
@@ -100,6 +152,15 @@ def check_size(frame: av.VideoFrame, index: int, *, size: tuple[int, int], path:
             f"{path}: frame {index} is {frame.width}x{frame.height}, those before it are {width}x{height}: "
             f"cut the file there and restore the parts one by one"
         )
+
+
+def no_frame(path: Path) -> InputError:
+    """The error for a video without a single frame that decodes, one of which is a size above the limit."""
+    limit = Limits.from_environment().max_megapixels
+    return InputError(
+        f"{path}: not one frame can be decoded: check that it is complete, not encrypted, "
+        f"and below {limit:g} megapixels (REELPRIOR_MAX_MEGAPIXELS)"
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -2,17 +2,36 @@
 
 from pathlib import Path
 
+import cv2
+
 from reelprior.io.coding import Coding, target_kind
 from reelprior.io.errors import OutputError
 from reelprior.io.layout import layout_of
 
-__all__ = ["image_format"]
+__all__ = ["encoder_parameters", "image_format"]
 
 # suffix: deepest samples it holds
 _BITS = {".png": 16, ".tif": 16, ".tiff": 16, ".jpg": 8, ".jpeg": 8, ".bmp": 8, ".webp": 8}
 _WITH_ALPHA = {".png", ".tif", ".tiff", ".webp"}
 _CODEC_OF_SUFFIX = {".tif": "tiff", ".jpg": "jpeg"}
 _FOLDER_SUFFIXES = {"png": ".png", "tiff": ".tiff", "tif": ".tif"}
+_JPEG = [
+    cv2.IMWRITE_JPEG_QUALITY,
+    97,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+]
+_PARAMETERS = {
+    ".png": [cv2.IMWRITE_PNG_COMPRESSION, 6],
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".webp": [cv2.IMWRITE_WEBP_QUALITY, 101],  # above 100: lossless
+}
+
+
+def encoder_parameters(suffix: str) -> list[int]:
+    """What OpenCV's encoder is told for a suffix, so that as little as possible is lost."""
+    return list(_PARAMETERS.get(suffix, ()))
 
 
 def image_format(path: str | Path, coding: Coding, *, source_pix_fmt: str) -> tuple[str, str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +18,7 @@ from reelprior.io.coding import Coding, numbered, target_kind
 from reelprior.io.errors import OutputError
 from reelprior.io.files import commit, unwritable
 from reelprior.io.frame import Frame
-from reelprior.io.image_coding import image_format
+from reelprior.io.image_coding import encoder_parameters, image_format
 from reelprior.io.images import image_numbers
 from reelprior.io.layout import layout_of
 from reelprior.io.samples import Kept
@@ -27,17 +26,6 @@ from reelprior.io.still_metadata import StillMetadata, encode_with, metadata_of
 from reelprior.io.tags import ColourTags
 
 __all__ = ["ImageWriter", "check_replaceable"]
-
-_PARAMETERS = {
-    ".png": [cv2.IMWRITE_PNG_COMPRESSION, 6],
-    ".jpg": [
-        cv2.IMWRITE_JPEG_QUALITY,
-        97,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ],
-    ".webp": [cv2.IMWRITE_WEBP_QUALITY, 101],  # above 100: lossless
-}
 
 
 class ImageWriter:
@@ -143,7 +131,7 @@ class ImageWriter:
         if self._images:
             is_grey = self._layout.kind == "grey"
             metadata = metadata_of(self._images[frame.index]).for_output(is_grey=is_grey)
-        parameters = _PARAMETERS.get(self._suffix.replace("jpeg", "jpg"), [])
+        parameters = encoder_parameters(self._suffix)
         data = encode_with(self._suffix, image, metadata, parameters)
         if data is None:
             height, width = image.shape[:2]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from reelprior.io.container import check_file
 from reelprior.io.errors import InputError
+from reelprior.io.headers import check_picture
 from reelprior.io.layout import layout_of
 from reelprior.io.samples import Samples
 from reelprior.io.still_metadata import is_tiff, metadata_of
@@ -186,6 +187,7 @@ def _decode(path: Path, flags: int) -> NDArray[np.generic]:
         cv2.utils.logging.LOG_LEVEL_SILENT
     )  # an error is ours to report
     try:
+        check_picture(path)
         samples = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
     except (cv2.error, OSError) as error:
         raise InputError(f"{path}: not readable as an image: check that it is complete") from error

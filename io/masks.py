@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelprior.io.errors import InputError
+from reelprior.io.field_rate import is_bottom
 from reelprior.io.images import is_images, list_images, read_alpha, read_image
 from reelprior.io.mask_list import ListedMask, is_mask_list, read_mask_list
 from reelprior.io.reader import VideoReader
-from reelprior.io.scan import scan
+from reelprior.io.scan import FrameIndex, scan
 
-__all__ = ["Masks", "mask_paths", "open_masks"]
+__all__ = ["Masks", "mask_paths", "open_masks", "unknown_samples"]
 
 
 class Masks(Protocol):
@@ -128,6 +129,34 @@ def mask_paths(path: str | Path) -> list[str]:
     """
     listed = read_mask_list(path) if is_mask_list(path) else []
     return [str(path), *(str(entry.path) for entry in listed)]
+
+
+def unknown_samples(
+    index: FrameIndex, start: int, stop: int, *, size: tuple[int, int]
+) -> NDArray[np.bool_] | None:
+    """What a source itself leaves unknown of the frames ``start:stop``: all of lost frames, half the rows of fields.
+
+    Parameters
+    ----------
+    index
+        Of the frames, or of fields.
+    size
+        (height, width) of the clip.
+
+    Returns
+    -------
+    NDArray or None
+        (T, H, W), True where nothing is known; ``None`` where everything is.
+    """
+    unreadable = sorted(t - start for t in index.unreadable if start <= t < stop)
+    if index.field_order is None and not unreadable:
+        return None
+    unknown = np.zeros((stop - start, *size), np.bool_)
+    unknown[unreadable] = True
+    if index.field_order is not None:
+        for t in range(start, stop):
+            unknown[t - start, 0 if is_bottom(index, t) else 1 :: 2] = True
+    return unknown
 
 
 def _image_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:

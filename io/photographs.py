@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from reelprior.io.container import check_file
 from reelprior.io.errors import InputError, OutputError
 from reelprior.io.files import atomic_path
+from reelprior.io.image_coding import encoder_parameters
 from reelprior.io.shot import Shot, shot_of
 from reelprior.io.still_metadata import StillMetadata, encode_with, metadata_of
 
@@ -39,15 +40,6 @@ _HEIF = frozenset({".heic", ".heif", ".hif"})
 _DECODED_BY_OPENCV = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 #: Largest depth of what can be written.
 _WRITABLE = {".png": 16, ".tif": 16, ".tiff": 16, ".jpg": 8, ".jpeg": 8}
-_ENCODING = {
-    ".png": [cv2.IMWRITE_PNG_COMPRESSION, 6],
-    ".jpg": [
-        cv2.IMWRITE_JPEG_QUALITY,
-        97,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ],
-}
 _CMYK_IN_TIFF = 5
 
 Bits = Literal[8, 16]
@@ -176,7 +168,7 @@ def write_photograph(
     stored = image[0] if like.is_grey else np.ascontiguousarray(image[::-1].transpose(1, 2, 0))
     if lost := like.metadata.lost_in(suffix):
         _log.warning("%s: %s holds no %s: left out", path, suffix, ", ".join(lost))
-    data = encode_with(suffix, stored, like.metadata, _ENCODING.get(suffix.replace("jpeg", "jpg"), []))
+    data = encode_with(suffix, stored, like.metadata, encoder_parameters(suffix))
     if data is None:
         height, width = pixels.shape[1:]
         raise OutputError(f"{path}: {width}x{height} cannot be encoded as {suffix}: use .tif")

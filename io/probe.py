@@ -10,8 +10,7 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from reelprior.io.container import decode, open_container, video_stream
-from reelprior.io.errors import InputError
+from reelprior.io.container import decode, no_frame, open_container, video_stream
 from reelprior.io.hdr import HdrMetadata, hdr_of
 from reelprior.io.images import SEQUENCE_RATE, is_images, list_images, read_image, richness
 from reelprior.io.layout import bit_depth, layout_of
@@ -131,9 +130,7 @@ def _probe_video(path: Path, reading: Reading) -> MediaInfo:
         stream = video_stream(container, path)
         frame = next(decode(container, stream, path), None)
         if frame is None:
-            raise InputError(
-                f"{path}: not one frame can be decoded: check that it is complete and not encrypted"
-            )
+            raise no_frame(path)
         return MediaInfo(
             path=str(path),
             kind="video",

@@ -1,13 +1,14 @@
 """One decoding pass: the truth about the frames of a source, which headers get wrong.
 
-The scan counts what can be decoded, notes the times, and lets FFmpeg's ``scdet`` filter compare each frame
-with the one before. The same source always gives the same index.
+The scan counts what can be decoded and what cannot, notes the times, and lets FFmpeg's ``scdet`` filter compare each
+frame with the one before and ``idet`` tell fields from frames. The same source always gives the same index.
 """
 
 import json
 import zlib
+from bisect import insort
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -16,13 +17,15 @@ import av
 import numpy as np
 from av.filter import Graph
 
-from reelprior.io.container import check_size, decode, open_container, video_stream
+from reelprior.io.container import Damage, check_size, decode, no_frame, open_container, video_stream
 from reelprior.io.errors import InputError
+from reelprior.io.fields import FieldDetector, FieldFacts, FieldOrder
 from reelprior.io.images import SEQUENCE_RATE, is_images
+from reelprior.io.limits import Limits
 from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.sequence import SequenceReader
 
-__all__ = ["FrameIndex", "frame_digest", "presentation_times", "scan", "scene_scores"]
+__all__ = ["FrameIndex", "frame_digest", "presentation_times", "scan", "scene_scores", "with_lost_frames"]
 
 # Decoders reorder within 16 pictures; times further out of order do not belong to one time line.
 _REORDER = 16
@@ -45,7 +48,19 @@ class FrameIndex:
         `scene_scores`. Cuts score above 10 or so. 0 for the first.
     digests
         `frame_digest` of each frame, by which readers know that a seek went where it should. Empty where no
-        frame can be found by its time, because the stream has none, or wrong ones.
+        frame can be found by its time, because the stream has none, or wrong ones. 0 for lost frames.
+    lost
+        Positions of frames whose packets do not decode, though their times are known: readers show the frame before.
+    damaged
+        Positions of frames that decode, but are called corrupt by the decoder, the container or a checksum.
+    undecodable
+        How many packets gave no frame and have no place between the others.
+    breaks_off
+        The error at which the reading ended before the end of the file; "" if none.
+    fields
+        What flags and content say about interlacing.
+    field_order
+        Where this is the index of fields instead of frames (`reelprior.io.field_rate`): which one comes first.
     """
 
     pts: tuple[int, ...]
@@ -53,6 +68,12 @@ class FrameIndex:
     time_base: Fraction
     scene_scores: tuple[float, ...]
     digests: tuple[int, ...] = ()
+    lost: tuple[int, ...] = ()
+    damaged: tuple[int, ...] = ()
+    undecodable: int = 0
+    breaks_off: str = ""
+    fields: FieldFacts = field(default_factory=FieldFacts)
+    field_order: FieldOrder | None = None
 
     def __post_init__(self) -> None:
         """Raise `ValueError` when the lists differ in length."""
@@ -65,17 +86,21 @@ class FrameIndex:
         """Count of frames."""
         return len(self.pts)
 
+    @property
+    def unreadable(self) -> frozenset[int]:
+        """Positions of the frames to repair: lost ones, and damaged ones between frames that are whole.
+
+        Where most frames are called corrupt the word means nothing, and they are taken as they are.
+        """
+        damaged = set(self.damaged)
+        if 2 * len(damaged) > len(self):
+            return frozenset(self.lost)
+        whole = [t for t in range(len(self)) if t not in damaged]
+        return frozenset(self.lost) | {t for t in damaged if whole[0] < t < whole[-1]}
+
     def to_json(self) -> str:
         """The index as one JSON object."""
-        return json.dumps(
-            {
-                "time_base": str(self.time_base),
-                "pts": self.pts,
-                "durations": self.durations,
-                "scene_scores": self.scene_scores,
-                "digests": self.digests,
-            }
-        )
+        return json.dumps(asdict(self) | {"time_base": str(self.time_base)})
 
     @classmethod
     def from_json(cls, text: str) -> "FrameIndex":
@@ -88,8 +113,14 @@ class FrameIndex:
                 time_base=Fraction(fields["time_base"]),
                 scene_scores=tuple(float(score) for score in fields["scene_scores"]),
                 digests=tuple(int(digest) for digest in fields["digests"]),
+                lost=tuple(int(t) for t in fields["lost"]),
+                damaged=tuple(int(t) for t in fields["damaged"]),
+                undecodable=int(fields["undecodable"]),
+                breaks_off=str(fields["breaks_off"]),
+                fields=FieldFacts(**fields["fields"]),
+                field_order=fields["field_order"],
             )
-        except (KeyError, TypeError, ZeroDivisionError) as error:
+        except (KeyError, TypeError, ZeroDivisionError, OverflowError) as error:
             raise ValueError(f"not a frame index: {error}") from error
 
 
@@ -117,28 +148,73 @@ def _scan_video(path: Path) -> FrameIndex:
     differences: list[float] = []
     digests: list[int] = []
     difference = _FrameDifference()
+    damage = Damage()
     size: tuple[int, int] | None = None
+    most = Limits.from_environment().max_frames
     with open_container(path) as container:
         stream = video_stream(container, path)
         time_base = stream.time_base or Fraction(1, av.time_base)
         rate = stream.average_rate or stream.guessed_rate or SEQUENCE_RATE
-        for index, frame in enumerate(decode(container, stream, path)):
+        fields = FieldDetector(stream.codec_context.field_order)
+        for position, frame in enumerate(decode(container, stream, path, damage=damage)):
+            if position == most:
+                raise InputError(
+                    f"{path}: more than {most} frames: set REELPRIOR_MAX_FRAMES higher if that is right"
+                )
             size = size or (frame.height, frame.width)
-            check_size(frame, index, size=size, path=path)
+            check_size(frame, position, size=size, path=path)
             raw.append(frame.pts)
             durations.append(frame.duration or 0)
             digests.append(frame_digest(frame))
             differences.append(difference(frame))
+            fields(frame)
     if not raw:
-        raise InputError(f"{path}: not one frame can be decoded: check that it is complete and not encrypted")
+        raise no_frame(path)
     pts = presentation_times(raw, durations, step=max(round(1 / (rate * time_base)), 1))
     times_are_true = pts == raw
-    return FrameIndex(
+    index = FrameIndex(
         pts=tuple(pts),
         durations=tuple(durations),
         time_base=time_base,
         scene_scores=scene_scores(differences),
         digests=tuple(digests) if times_are_true else (),
+        damaged=tuple(t for t, time in enumerate(raw) if time in damage.corrupt),
+        breaks_off=damage.breaks_off,
+        fields=fields.facts,
+    )
+    return with_lost_frames(index, damage.failed)
+
+
+def with_lost_frames(index: FrameIndex, failed: Sequence[int | None]) -> FrameIndex:
+    """Give packets that gave no frame their places among the others.
+
+    Only times between the first and the last decoded frame are places: before and after, there is nothing to repair a
+    frame from. Where the index has no digests its times are not those of the packets.
+    """
+    pts = list(index.pts)
+    known = set(pts)
+    places = {time for time in failed if time is not None and pts[0] < time < pts[-1] and time not in known}
+    if not index.digests:
+        places = set()
+    unplaced = len(failed) - len(places)
+    if not places:
+        return replace(index, undecodable=unplaced)
+    for time in places:
+        insort(pts, time)
+    lost = {t for t, time in enumerate(pts) if time in places}
+    whole = iter(range(len(index)))
+    origin = [None if t in lost else next(whole) for t in range(len(pts))]
+    return replace(
+        index,
+        pts=tuple(pts),
+        durations=tuple(
+            pts[t + 1] - pts[t] if was is None else index.durations[was] for t, was in enumerate(origin)
+        ),
+        scene_scores=tuple(0.0 if was is None else index.scene_scores[was] for was in origin),
+        digests=tuple(0 if was is None else index.digests[was] for was in origin),
+        lost=tuple(sorted(lost)),
+        damaged=tuple(t for t, was in enumerate(origin) if was in set(index.damaged)),
+        undecodable=unplaced,
     )
 
 

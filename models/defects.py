@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["SURE", "DefectSettings", "Defects", "MaskSettings", "feathered", "grey_of", "grown"]
+__all__ = ["DETECTORS", "SURE", "DefectSettings", "Defects", "MaskSettings", "feathered", "grey_of", "grown"]
 
 #: Confidence from which a pixel is repaired; `reelprior.io.masks` takes the same half of white for missing.
 SURE = 0.5
+
+#: What can be looked for: fields of `DefectSettings`.
+DETECTORS = ("scratches", "dust", "dropouts", "logo", "deflicker")
 
 
 class DefectSettings(BaseModel):
@@ -44,7 +47,7 @@ class DefectSettings(BaseModel):
     @property
     def any(self) -> bool:
         """Whether there is anything to look for."""
-        return self.masks or self.deflicker
+        return any(getattr(self, name) for name in DETECTORS)
 
 
 class MaskSettings(BaseModel):

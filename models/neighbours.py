@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reelprior.models.device import Compute
+from reelprior.models.lost import missing_rows
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation, fuse
 from reelprior.models.settings import FusionSettings
@@ -125,16 +126,34 @@ class Neighbours:
         weight = self.visible(frame, neighbour) / (variance + misregistration)
         if self._clip.missing is not None:
             weight = weight * (warp(self._known(neighbour, margin=1), flow, padding="zeros") > 0.99)
+            weight = weight * self._sampled(neighbour, flow)
         return Observation(
             image=warp(self._compute.tensor(picture)[None], flow, mode="bicubic"),
             weight=weight,
             variance=variance * bicubic_noise_gain(flow),
         )
 
+    def _sampled(self, neighbour: int, flow: Tensor) -> Tensor | float:
+        """(1, 1, H, W): how near a neighbour's pixels, fetched along the flow, are to rows of the field it is.
+
+        Field sampling as an observation of this frame: on a row of the field the neighbour counts in full, half-way
+        between two rows, where it is interpolated from both, a quarter.
+        """
+        rows = missing_rows(self._clip.missing_at(neighbour))
+        if rows is None:
+            return 1.0
+        known = np.broadcast_to(~rows[:, None], self._clip.frames.shape[2:]).astype(np.float32)
+        return warp(self._compute.tensor(known)[None, None], flow, padding="zeros").square()
+
     def _known(self, frame: int, *, margin: int = 0) -> Tensor:
         """(1, 1, H, W): 1 where the frame was captured, 0 in its holes and ``margin`` pixels around them."""
         missing = self._clip.missing_at(frame)
         if missing is None:
             return torch.ones(1, 1, *self._clip.frames.shape[2:], device=self._compute.device)
+        rows = missing_rows(missing)
+        if margin and rows is not None:
+            missing = (
+                missing & ~rows[:, None]
+            )  # a margin around every other row would leave nothing: see `_sampled`
         holes = self._compute.tensor(missing.astype(np.float32))[None, None]
         return 1 - functional.max_pool2d(holes, 2 * margin + 1, 1, margin) if margin else 1 - holes

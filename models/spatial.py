@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reelprior.models.lost import fill_rows, missing_rows
+
 __all__ = ["fill_holes", "quick_denoise"]
 
 
 def fill_holes(frame: NDArray[np.float32], missing: NDArray[np.bool_] | None) -> NDArray[np.float32]:
-    """Continue the surroundings into the holes (Telea 2004, OpenCV).
+    """Continue the surroundings into the holes (Telea 2004, OpenCV); missing rows are interpolated.
 
     Parameters
     ----------
@@ -28,8 +30,16 @@ def fill_holes(frame: NDArray[np.float32], missing: NDArray[np.bool_] | None) ->
     """
     if missing is None or not missing.any() or missing.all():
         return frame
+    given, rows = missing, missing_rows(missing)
+    if rows is not None:
+        frame = fill_rows(frame, rows)
+        holes = (missing & ~rows[:, None]).astype(np.uint8)
+        # The rows between were interpolated from the holes above and below them.
+        missing = cv2.dilate(holes, np.ones((3, 1), np.uint8)).astype(np.bool_)
+        if not missing.any():
+            return frame
     filled = cv2.inpaint(_to_bytes(frame), missing.astype(np.uint8), 3, cv2.INPAINT_TELEA)
-    return np.where(missing, _from_bytes(filled), frame)
+    return np.where(missing & given, _from_bytes(filled), frame)
 
 
 def quick_denoise(frame: NDArray[np.float32], *, sigma: float) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ from torch import Tensor
 from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
 from reelprior.models.fit import Prior, Problem, Reference, fit
+from reelprior.models.lost import fill_lost, lost_frames, nearest_whole
 from reelprior.models.neighbours import Clip, Neighbours
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
@@ -76,7 +77,7 @@ def fit_key_frame(
     if start is not None:
         walk.prior.load(start)
         iterations = _FIRST_FRAME_FACTOR * engine.temporal.warm_iterations
-    walk.fit_key(key, min(iterations, engine.fit.iterations), on_step)
+    walk.fit_key(nearest_whole(walk.lost, key), min(iterations, engine.fit.iterations), on_step)
     return walk.prior.save()
 
 
@@ -123,7 +124,9 @@ class _Walk:
         self.clip, self.engine, self.compute, self.seed = clip, engine, compute, seed
         self.noise = clip.noise if engine.fit.clipping else NoiseModel(clip.noise.gain, clip.noise.offset)
         #: (T, 3, H, W): the frames as classical means show them.
-        self.shown = np.stack([self._quick(t, clip.missing_at(t)) for t in range(len(clip.frames))])
+        self.lost = lost_frames(clip.missing, len(clip.frames))
+        quick = np.stack([self._quick(t, clip.missing_at(t)) for t in range(len(clip.frames))])
+        self.shown = fill_lost(quick, self.lost)
         self.prior = self._new_prior(seed)
 
     def fit_key(self, key: int, budget: int, on_step: OnStep) -> None:
@@ -336,7 +339,7 @@ class _Walk:
         copy it.
         """
         share = self.engine.stopping.held_out
-        if not share or self.engine.stopping.rule != "held_out":
+        if not share or self.engine.stopping.rule != "held_out" or self.lost[t]:
             return None, self.compute.tensor(self.shown[t])[None]
         hidden = self.prior.hidden_pixels(share)
         unseen = hidden[0, 0].cpu().numpy() > 0

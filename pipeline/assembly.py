@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from reelprior.io.chunks import read_frames
 from reelprior.io.frame import Frame
-from reelprior.io.probe import MediaInfo
-from reelprior.io.scan import FrameIndex
 from reelprior.io.writer import open_writer
 from reelprior.pipeline.backlog import Task
-from reelprior.pipeline.job import Job
+from reelprior.pipeline.footage import Footage
 from reelprior.pipeline.jobdir import JobDirectory
 from reelprior.pipeline.kept import kept_frames
 from reelprior.pipeline.plan import Chunk, Plan, fade_weights
@@ -29,12 +27,10 @@ def assemble(
     plan: Plan,
     directory: JobDirectory,
     *,
-    job: Job,
-    source: MediaInfo,
-    index: FrameIndex,
+    footage: Footage,
     on_frame: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Write the output from the chunk files of a job directory; ``on_frame`` hears how many are written.
+    """Write the output from the chunk files of a job directory; ``on_frame`` hears how many pictures were read.
 
     Raises
     ------
@@ -42,13 +38,21 @@ def assemble(
         If the output cannot be written; nothing stays under its name then.
     """
     chunks = ((chunk, read_frames(directory.result_path(Task("chunk", chunk.id)))) for chunk in plan.chunks)
+    job, index, every = footage.job, footage.written_index, footage.treatment.every
     writer = open_writer(
-        job.output, source=source, coding=job.coding, overwrite=job.overwrite, index=index, frames=plan.frames
+        job.output,
+        source=footage.source,
+        coding=job.coding,
+        overwrite=job.overwrite,
+        index=index,
+        frames=footage.written_frames,
     )
-    with writer, closing(kept_frames(job, directory, source, index, plan.frames)) as kept:
-        for written, ((t, pixels), own) in enumerate(zip(cross_fade(plan, chunks), kept, strict=True)):
-            writer.write(Frame(pixels, t, index.pts[t], index.durations[t], index.time_base), own)
-            on_frame(written + 1)
+    with writer, closing(kept_frames(footage, directory, plan.frames)) as kept:
+        for done, ((number, pixels), own) in enumerate(zip(cross_fade(plan, chunks), kept, strict=True)):
+            t, between = divmod(number, every)
+            if not between:
+                writer.write(Frame(pixels, t, index.pts[t], index.durations[t], index.time_base), own)
+            on_frame(done + 1)
 
 
 def cross_fade(plan: Plan, chunks: Iterable[tuple[Chunk, Iterable[Pixels]]]) -> Iterator[tuple[int, Pixels]]:

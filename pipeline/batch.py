@@ -181,7 +181,9 @@ class _Run:
         """Take the steps of all queued files."""
         started = time.monotonic()
         queued = sorted((entry for entry in entries if entry.state == "queued"), key=lambda e: -e.priority)
-        unchanged = sum(entry.state == "done" for entry in entries)
+        done = {entry.id for entry in entries if entry.state == "done"}
+        for number in done.intersection(self._directory.jobs()):
+            self._directory.remove_job(number)  # left by a client that was killed between the two
         restored = 0
         if queued:
             restored = self._restore(queued, sources)
@@ -191,7 +193,7 @@ class _Run:
             directory=self._directory.path,
             states=dict(Counter(entry.state for entry in now)),
             restored=restored,
-            unchanged=unchanged,
+            unchanged=len(done),
             seconds=time.monotonic() - started,
             failures={
                 entry.source: entry.reason or "" for entry in now if entry.state in {"failed", "skipped"}

@@ -1,14 +1,33 @@
 """The commands ``batch``, ``resume`` and ``status``: options in, text or JSON and an exit status out."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reelprior.pipeline.errors import UsageError
-from reelprior.pipeline.options import JsonOption, LogLevelOption, OverwriteOption, QuietOption
+from reelprior.pipeline.options import (
+    DeflickerOption,
+    DenoiseOption,
+    DeviceOption,
+    DropoutsOption,
+    DustOption,
+    EncoderOption,
+    FramesOption,
+    JsonOption,
+    LogLevelOption,
+    LogoOption,
+    OverwriteOption,
+    PresetOption,
+    QuietOption,
+    SchedulerOption,
+    ScratchesOption,
+    SeedOption,
+    SetOption,
+    WorkersOption,
+    parse_pairs,
+)
 from reelprior.pipeline.quality import Quality
 from reelprior.pipeline.terminal import interruptible, make_display, set_up_logging
 
@@ -16,13 +35,10 @@ if TYPE_CHECKING:
     from reelprior.pipeline.batch_result import BatchResult
     from reelprior.pipeline.estimate import Estimate
 
-__all__ = ["add_batch_commands", "parse_pairs"]
+__all__ = ["add_batch_commands"]
 
 _NOT_ALL_DONE = 4
 
-WorkersOption = Annotated[int | None, typer.Option(min=1, help="Local worker processes.")]
-SchedulerOption = Annotated[str | None, typer.Option(help="Address of an existing Dask cluster.")]
-DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")]
 DiskOption = Annotated[
     float | None,
     typer.Option("--disk-limit", min=0.0, metavar="GIB", help="Of all chunks; half of what is free."),
@@ -47,19 +63,22 @@ def batch(  # noqa: PLR0917 - typer calls it by keyword
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the outputs; folders are kept.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="A preset by name, or a TOML file of your own.")] = None,
-    changes: Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")] = None,
+    preset: PresetOption = None,
+    changes: SetOption = None,
     quality: Annotated[Quality | None, typer.Option(help="How much time may be spent.")] = None,
-    denoise: Annotated[str | None, typer.Option(help="auto, none, or sigma in 8-bit grey levels.")] = None,
+    denoise: DenoiseOption = None,
     mask: Annotated[str | None, typer.Option(help="White = missing in every file.")] = None,
-    frames: Annotated[str | None, typer.Option(metavar="A:B", help="Half-open range of frames.")] = None,
+    scratches: ScratchesOption = None,
+    dust: DustOption = None,
+    dropouts: DropoutsOption = None,
+    logo: LogoOption = None,
+    deflicker: DeflickerOption = None,
+    frames: FramesOption = None,
     codec: Annotated[str | None, typer.Option(help="Encoder of the outputs; FFV1 by default.")] = None,
-    encoder_options: Annotated[
-        list[str] | None, typer.Option("--encoder-option", help="key=value for the encoder.")
-    ] = None,
+    encoder_options: EncoderOption = None,
     pix_fmt: Annotated[str | None, typer.Option(help="Pixel format of the outputs.")] = None,
     suffix: Annotated[str | None, typer.Option(help="Ending of videos; .mkv by default.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
+    seed: SeedOption = None,
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,
     device: DeviceOption = None,
@@ -94,6 +113,11 @@ def batch(  # noqa: PLR0917 - typer calls it by keyword
         "quality": quality,
         "denoise": denoise,
         "mask": mask,
+        "scratches": scratches,
+        "dust": dust,
+        "dropouts": dropouts,
+        "logo": logo,
+        "deflicker": deflicker,
         "frames": frames,
         "codec": codec,
         "pix_fmt": pix_fmt,
@@ -228,14 +252,3 @@ def _print_estimate(estimate: "Estimate", *, as_json: bool) -> None:
     else:
         for line in estimate.lines():
             typer.echo(line)
-
-
-def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
-    """Encoder options as ``--encoder-option`` takes them."""
-    parsed: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--encoder-option {pair}: write key=value, for example --encoder-option crf=16")
-        parsed[key] = value
-    return parsed

@@ -65,6 +65,14 @@ class BatchDirectory:
                 f"{self.path} is not the directory of a batch, it holds other files; choose another --job-dir"
             )
 
+    def jobs(self) -> list[int]:
+        """The files whose job directories are there."""
+        try:
+            names = [path.name for path in (self.path / "files").iterdir()]
+        except FileNotFoundError:
+            return []
+        return [int(name) for name in names if name.isdigit()]
+
     def remove_job(self, number: int) -> None:
         """Remove what is left of a file's job; what cannot be removed now is, when the file is done again."""
         with suppress(OSError):

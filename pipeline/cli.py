@@ -1,6 +1,4 @@
-"""The command line: ``restore``, ``demo``, ``preview``, ``probe``, ``bag``, ``presets`` and ``doctor``.
-
-``batch_commands`` and ``photo_commands`` have the others.
+"""The command line: ``restore``, ``preview`` and ``demo``; three modules named for their commands have the others.
 
 Options become a `Job` here, results become text or JSON here; everything between is elsewhere. What a command
 needs is imported inside it, so that ``--help`` does not wait for torch, and torch does not look for GPUs in a
@@ -13,13 +11,37 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reelprior.pipeline.batch_commands import add_batch_commands, parse_pairs
+from reelprior.pipeline.batch_commands import add_batch_commands
 from reelprior.pipeline.errors import UsageError
-from reelprior.pipeline.options import JsonOption, LogLevelOption, OverwriteOption, QuietOption
+from reelprior.pipeline.fact_commands import add_fact_commands
+from reelprior.pipeline.options import (
+    DeflickerOption,
+    DenoiseOption,
+    DeviceOption,
+    DropoutsOption,
+    DustOption,
+    EncoderOption,
+    FramesOption,
+    JsonOption,
+    LogLevelOption,
+    LogoOption,
+    OverwriteOption,
+    PresetOption,
+    QualityOption,
+    QuietOption,
+    SchedulerOption,
+    ScratchesOption,
+    SeedOption,
+    SetOption,
+    SourceArgument,
+    WorkersOption,
+    chosen_settings,
+    parse_pairs,
+)
 from reelprior.pipeline.photo_commands import add_photo_commands
 from reelprior.pipeline.quality import Quality
 from reelprior.pipeline.terminal import interruptible, make_display, report_error, set_up_logging
@@ -36,8 +58,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-add_batch_commands(app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -59,47 +79,29 @@ def _common(
 
 @app.command()
 def restore(  # noqa: PLR0917 - typer calls it by keyword
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A video, a folder or %04d pattern, or a picture.")
-    ],
+    source: SourceArgument,
     output: Annotated[
         str, typer.Argument(metavar="OUTPUT", help="A file; without a suffix, a folder of pictures.")
     ],
-    preset: Annotated[str | None, typer.Option(help="A preset by name, or a TOML file of your own.")] = None,
-    changes: Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")] = None,
-    quality: Annotated[Quality, typer.Option(help="How much time may be spent.")] = Quality.STANDARD,
-    denoise: Annotated[
-        str | None, typer.Option(help="auto, none, sigma in 8-bit grey levels, or a noise profile (.toml).")
-    ] = None,
+    preset: PresetOption = None,
+    changes: SetOption = None,
+    quality: QualityOption = Quality.STANDARD,
+    denoise: DenoiseOption = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: a picture, a folder or a video.")] = None,
-    scratches: Annotated[
-        bool | None, typer.Option("--scratches/--no-scratches", help="Find and fill line scratches.")
-    ] = None,
-    dust: Annotated[
-        bool | None, typer.Option("--dust/--no-dust", help="Find and fill dust and dirt.")
-    ] = None,
-    dropouts: Annotated[
-        bool | None, typer.Option("--dropouts/--no-dropouts", help="Find and fill lost lines of tape.")
-    ] = None,
-    logo: Annotated[
-        bool | None, typer.Option("--logo/--no-logo", help="Find and fill a burnt-in logo.")
-    ] = None,
-    deflicker: Annotated[
-        bool | None, typer.Option("--deflicker/--no-deflicker", help="Take out flicker.")
-    ] = None,
+    scratches: ScratchesOption = None,
+    dust: DustOption = None,
+    dropouts: DropoutsOption = None,
+    logo: LogoOption = None,
+    deflicker: DeflickerOption = None,
     mark: Annotated[
         str | None, typer.Option(metavar="DIR|FILE", help="Show what was found: masks to edit, or a video.")
     ] = None,
-    frames: Annotated[
-        str | None, typer.Option(metavar="A:B", help="Half-open range of frame indices.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Local worker processes.")] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of an existing Dask cluster.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")] = None,
+    frames: FramesOption = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    device: DeviceOption = None,
     codec: Annotated[str | None, typer.Option(help="Encoder of the output; FFV1 in .mkv by default.")] = None,
-    encoder_options: Annotated[
-        list[str] | None, typer.Option("--encoder-option", help="key=value for the encoder.")
-    ] = None,
+    encoder_options: EncoderOption = None,
     pix_fmt: Annotated[str | None, typer.Option(help="Pixel format of the output.")] = None,
     drop_incompatible: Annotated[
         bool, typer.Option("--drop-incompatible", help="Go on without what the output cannot hold.")
@@ -123,7 +125,21 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     premis: Annotated[
         bool, typer.Option("--premis", help="Write what was done as PREMIS events: OUTPUT.premis.xml.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
+    seed: SeedOption = None,
+    deinterlace: Annotated[
+        bool | None,
+        typer.Option(
+            "--deinterlace/--no-deinterlace",
+            help="Progressive pictures from fields or pulldown; or take frames as they are.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at frames that cannot be read, instead of repairing them.")
+    ] = False,
+    sidecar: Annotated[
+        bool | None,
+        typer.Option("--sidecar/--no-sidecar", help="Record of the job beside the output; videos get one."),
+    ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -133,27 +149,23 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     console = set_up_logging(log_level)
     from reelprior.io.coding import Coding
     from reelprior.pipeline.job import Job, parse_frames
-    from reelprior.pipeline.presets import load_settings
     from reelprior.pipeline.restore import run
 
-    options = {"denoise": denoise, "seed": seed, "compute.device": device}
-    options |= {"source.allow_gaps": True if allow_gaps else None}
-    detectors = {
-        "defects.scratches": scratches,
-        "defects.dust": dust,
-        "defects.dropouts": dropouts,
-        "defects.logo": logo,
-        "defects.deflicker": deflicker,
-    }
-    # A mask or a defect alone asks for that to be repaired and for nothing else to be touched.
-    repairs = mask is not None or any(detectors.values())
-    fitting = "inpaint" if repairs and denoise is None else "denoise"
-    options |= detectors
-    settings = load_settings(
-        preset or fitting,
-        quality=quality,
-        overrides=changes or (),
-        options={key: value for key, value in options.items() if value is not None},
+    settings = chosen_settings(
+        preset,
+        quality,
+        changes,
+        mask=mask,
+        denoise=denoise,
+        defects__scratches=scratches,
+        defects__dust=dust,
+        defects__dropouts=dropouts,
+        defects__logo=logo,
+        defects__deflicker=deflicker,
+        seed=seed,
+        compute__device=device,
+        fields__handling=None if deinterlace is None else "deinterlace" if deinterlace else "ignore",
+        source__allow_gaps=True if allow_gaps else None,
     )
     job = Job(
         input=source,
@@ -178,6 +190,8 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         access=tuple(access or ()),
         framemd5=framemd5,
         premis=premis,
+        strict=strict,
+        sidecar=sidecar,
     )
     with interruptible(), make_display(console, quiet=quiet or as_json) as display:
         result = run(job, display=display)
@@ -185,9 +199,6 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         typer.echo(json.dumps(result.to_json()))
     elif not quiet:
         typer.echo(_summary(result))
-
-
-add_photo_commands(app)
 
 
 @app.command()
@@ -213,39 +224,29 @@ def demo(  # noqa: PLR0917 - typer calls it by keyword
 
 @app.command()
 def preview(  # noqa: PLR0917 - typer calls it by keyword
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A video, a folder or %04d pattern, or a picture.")
-    ],
+    source: SourceArgument,
     at: Annotated[str, typer.Option(metavar="TIME", help="Seconds, or h:mm:ss, from the beginning.")],
     picture: Annotated[
         Path | None, typer.Option("--output", "-o", help="The picture; INPUT.preview.png by default.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="A preset by name, or a TOML file of your own.")] = None,
-    quality: Annotated[Quality, typer.Option(help="How much time may be spent.")] = Quality.STANDARD,
-    changes: Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")] = None,
-    denoise: Annotated[
-        str | None, typer.Option(help="auto, none, sigma in 8-bit grey levels, or a noise profile (.toml).")
-    ] = None,
+    preset: PresetOption = None,
+    quality: QualityOption = Quality.STANDARD,
+    changes: SetOption = None,
+    denoise: DenoiseOption = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: one picture for the clip.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")] = None,
+    device: DeviceOption = None,
+    seed: SeedOption = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     log_level: LogLevelOption = "warning",
 ) -> None:
     """Restore a moment in seconds, show it before and after, and estimate the whole job."""
     set_up_logging(log_level)
-    from reelprior.pipeline.presets import load_settings
     from reelprior.pipeline.preview import make_preview, parse_time
 
     moment = parse_time(at)
-    fitting = "inpaint" if mask is not None and denoise is None else "denoise"
-    options = {"denoise": denoise, "seed": seed, "compute.device": device}
-    settings = load_settings(
-        preset or fitting,
-        quality=quality,
-        overrides=changes or (),
-        options={key: value for key, value in options.items() if value is not None},
+    settings = chosen_settings(
+        preset, quality, changes, mask=mask, denoise=denoise, seed=seed, compute__device=device
     )
     with interruptible():
         result = make_preview(
@@ -259,75 +260,9 @@ def preview(  # noqa: PLR0917 - typer calls it by keyword
     typer.echo(json.dumps(result.to_json()) if as_json else result.summary())
 
 
-@app.command("probe")
-def probe_source(
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A video, a folder or %04d pattern, or a picture.")
-    ],
-    noise_profile: Annotated[
-        str | None, typer.Option(metavar="OUT.toml", help="Write what was measured of the noise.")
-    ] = None,
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
-    log_level: LogLevelOption = "warning",
-) -> None:
-    """Say what is in a source, what is wrong with it, and which preset fits."""
-    set_up_logging(log_level)
-    from reelprior.pipeline.inspection import inspect_source
-
-    with interruptible():
-        facts = inspect_source(source, profile=noise_profile, overwrite=overwrite)
-    _print_facts(facts, as_json=as_json)
-
-
-@app.command("bag")
-def make_bag_of(
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="OUTPUT...", help="Finished outputs, or folders of a batch.")
-    ],
-    bag: Annotated[Path, typer.Option("--to", metavar="BAG", help="The folder to make.")],
-    description: Annotated[str | None, typer.Option(help="External-Description of the bag.")] = None,
-    as_json: JsonOption = False,
-    log_level: LogLevelOption = "warning",
-) -> None:
-    """Put outputs and what belongs to them into a BagIt bag, and check it."""
-    set_up_logging(log_level)
-    from reelprior.pipeline.bag import make_bag, payload_of, verify_bag
-
-    with interruptible():
-        make_bag(bag, payload_of(sources), info={"External-Description": description} if description else {})
-        facts = {"bag": str(bag), "files": verify_bag(bag), "verified": True}
-    _print_facts(facts, as_json=as_json)
-
-
-@app.command("presets")
-def show_presets(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Print this one as commented TOML.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List the presets, or print one."""
-    from reelprior.pipeline.presets import load_settings, preset_names, preset_summary, preset_text
-
-    if name is not None:
-        typer.echo(
-            json.dumps(load_settings(name).model_dump(mode="json")) if as_json else preset_text(name).rstrip()
-        )
-        return
-    summaries = {preset: preset_summary(preset) for preset in preset_names()}
-    _print_facts(summaries, as_json=as_json)
-
-
-@app.command()
-def doctor(as_json: JsonOption = False) -> None:
-    """Say what this machine offers, and whether a restoration can work here."""
-    from reelprior.pipeline.doctor import examine_machine
-
-    facts = examine_machine()
-    _print_facts(facts, as_json=as_json)
-    if not facts["ok"]:
-        raise typer.Exit(4)
+add_batch_commands(app)
+add_photo_commands(app)
+add_fact_commands(app)
 
 
 def _summary(result: "Result") -> str:
@@ -339,35 +274,6 @@ def _summary(result: "Result") -> str:
     if result.report:
         lines.append(f"report: {result.report}")
     return "\n".join(lines)
-
-
-def _print_facts(facts: dict[str, Any], *, as_json: bool) -> None:
-    """Facts as one JSON object, or as a table of two columns."""
-    if as_json:
-        typer.echo(json.dumps(facts))
-        return
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' '):<{width}}  {_readable(value)}".rstrip())
-
-
-def _readable(value: object) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case dict():
-            return (
-                ", ".join(f"{key.replace('_', ' ')} {_readable(item)}" for key, item in value.items())
-                or "none"
-            )
-        case [int(), int()]:
-            return f"{value[0]}:{value[1]}"
-        case list() | tuple():
-            return "; ".join(map(_readable, value)) or "none"
-        case None:
-            return "unknown"
-        case _:
-            return str(value)
 
 
 def run_command_line(arguments: Sequence[str]) -> int:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from reelprior.io.errors import InputError
 from reelprior.io.frame import Frame
-from reelprior.io.masks import Masks
 from reelprior.io.reader import Reader
 from reelprior.pipeline.blind import Flicker, amount_misfit, noise_left, repetition, structure_removed
 from reelprior.pipeline.metrics import ClipScore
@@ -119,7 +118,7 @@ def compare(
     frames: range,
     *,
     baseline: Baseline | None = None,
-    masks: Masks | None = None,
+    missing: Callable[[int], "NDArray[np.bool_] | None"] = lambda _: None,
     cuts: Collection[int] = (),
 ) -> Comparison:
     """Stream once over the clips and keep what a report needs.
@@ -136,8 +135,8 @@ def compare(
         Which frames of the source were restored; at least one.
     baseline
         What the result is put beside: a cheap filter.
-    masks
-        What was missing in the source.
+    missing
+        What was missing in a frame of the source: (H, W), ``None`` where everything is known.
     cuts
         Frames that begin a scene: flicker is not measured across them.
 
@@ -162,16 +161,16 @@ def compare(
     clips = zip(frames, _read(before, frames), _read(after, range(len(frames))), truths, strict=True)
     for index, source, restored, truth in clips:
         _require_equal_size(restored, after, source, before)
-        missing = masks.read(index, index + 1)[0] if masks else None
+        hidden = missing(index)
         versions = {"before": source.pixels, "after": restored.pixels}
         if baseline:
-            versions["baseline"] = baseline(source.pixels, missing)
+            versions["baseline"] = baseline(source.pixels, hidden)
         if truth is not None and reference is not None:
             _require_equal_size(truth, reference, source, before)
         truth_pixels = None if truth is None else truth.pixels
         for name, pixels in versions.items():
-            tracks[name].add(pixels, source.pixels, missing, truth_pixels, new_scene=index in cuts)
-        measured.append(_Measured.of(index, source.pixels, restored.pixels, missing))
+            tracks[name].add(pixels, source.pixels, hidden, truth_pixels, new_scene=index in cuts)
+        measured.append(_Measured.of(index, source.pixels, restored.pixels, hidden))
         score = tracks["after"].psnrs[-1] if truth is not None else -measured[-1].change
         if showcase.wants(index, score):
             showcase.take(

@@ -8,7 +8,7 @@ another run is not taken for this one's.
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from reelprior.io.errors import OutputError
 from reelprior.models.temporal import Step
@@ -22,6 +22,7 @@ __all__ = [
     "TaskRecord",
     "frame_efforts",
     "load_record",
+    "load_records",
     "save_record",
     "task_seconds",
 ]
@@ -130,8 +131,18 @@ def load_record(directory: JobDirectory, task: Task, *, result_sha256: str) -> T
     return record if record.result_sha256 == result_sha256 else None
 
 
-def frame_efforts(plan: Plan, records: Mapping[Task, TaskRecord]) -> tuple[FrameEffort, ...]:
-    """The frames of a plan as far as records tell.
+def load_records(directory: JobDirectory, hashes: Mapping[Task, str]) -> dict[Task, TaskRecord]:
+    """Records of results by their hashes, those of earlier runs too; some may be lost, which harms nothing."""
+    known = {
+        task: load_record(directory, task, result_sha256=file_hash) for task, file_hash in hashes.items()
+    }
+    return {task: record for task, record in known.items() if record is not None}
+
+
+def frame_efforts(
+    plan: Plan, records: Mapping[Task, TaskRecord], *, every: int = 1
+) -> tuple[FrameEffort, ...]:
+    """The frames of a plan as far as records tell; every so manieth of them, counted so.
 
     What two chunks spent on a frame of their fade is added; its loss is that of the chunk it belongs to.
     """
@@ -149,7 +160,8 @@ def frame_efforts(plan: Plan, records: Mapping[Task, TaskRecord]) -> tuple[Frame
             known[effort.index] = FrameEffort(
                 effort.index, effort.steps + other.steps, loss, effort.seconds + other.seconds
             )
-    return tuple(known[index] for index in sorted(known))
+    written = (known[index] for index in sorted(known) if index % every == 0)
+    return tuple(replace(effort, index=effort.index // every) for effort in written)
 
 
 def task_seconds(records: Iterable[TaskRecord]) -> float:

@@ -6,6 +6,7 @@ The first file of each frame size and kind of wish gets a `trial`; the others ar
 import multiprocessing
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -146,8 +147,8 @@ def _measure(item: Item, options: BatchOptions) -> Trial:
     """Run the trial in a process of its own, whose peak of memory is that of nothing else."""
     job = _job(item)
     device = options.device or job.settings.compute.device
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(try_out, (job.model_dump_json(), device))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(try_out, job.model_dump_json(), device).result()
 
 
 def _estimate(item: Item, info: MediaInfo, trial: Trial) -> FileEstimate:

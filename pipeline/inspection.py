@@ -11,6 +11,7 @@ from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.models.noise_estimate import NoiseEstimate
 from reelprior.pipeline.diagnosis import VISIBLE_SIGMA_8BIT, diagnose, recommend
+from reelprior.pipeline.footage import describe_fields
 from reelprior.pipeline.noise import measure, noise_facts, sigma_8bit
 from reelprior.pipeline.noise_profile import save_profile
 from reelprior.pipeline.plan import cut_scenes
@@ -85,6 +86,8 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
         "noise_sigma_8bit": round(sigma, 2),
         "noise": noise_facts(noise),
         "defects": asdict(found),
+        "fields": describe_fields(index.fields),
+        "unreadable_frames": sorted(index.unreadable),
         "scenes": [[scene.start, scene.stop] for scene in scenes],
         "remarks": [*_remarks(info, index), *_noise_remarks(noise)],
         "preset": preset,
@@ -121,6 +124,16 @@ def _remarks(info: MediaInfo, index: FrameIndex) -> Iterable[str]:
     declared, found = info.video.frames_from_header, len(index.pts)
     if declared and declared != found:
         yield f"the header declares {declared} frames, {found} can be decoded"
+    if index.unreadable:
+        yield f"{len(index.unreadable)} frames cannot be read; restore repairs them from their neighbours"
+    if index.undecodable:
+        yield f"{index.undecodable} packets without a place in time cannot be decoded"
+    if index.breaks_off:
+        yield f"the file breaks off after the last frame ({index.breaks_off})"
+    if index.fields.type != "progressive":
+        yield f"{describe_fields(index.fields)}: restore it with --deinterlace"
+    elif 2 * index.fields.flagged > len(index.pts):
+        yield "the frames are flagged as interlaced, but look progressive"
     if info.video.colour.matrix_is_assumed:
         matrix = info.video.colour.matrix
         yield f"the colour matrix is not tagged: {matrix} is assumed from the size (see --set source.matrix=...)"

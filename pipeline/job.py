@@ -59,6 +59,10 @@ class Job(BaseModel):
         Whether to write a hash for every frame of the source and of the output.
     premis
         Whether to write what was done as PREMIS events.
+    strict
+        Whether frames that cannot be read end the job instead of being repaired.
+    sidecar
+        Whether to write the record of the job beside the output; None: for videos.
 
     Raises
     ------
@@ -85,6 +89,8 @@ class Job(BaseModel):
     access: tuple[str, ...] = ()
     framemd5: bool = False
     premis: bool = False
+    strict: bool = False
+    sidecar: bool | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Job":
@@ -194,8 +200,9 @@ def content_hash(path: str) -> str:
 
 
 def mask_hash(path: str) -> str:
-    """`content_hash` of a mask; for a list of masks that of all it lists, too."""
-    return _combined(content_hash(part) for part in mask_paths(path))
+    """`content_hash` of a mask; of a list of masks, that of the list and of all it lists."""
+    own, *listed = (content_hash(part) for part in mask_paths(path))
+    return _combined([own, *listed]) if listed else own
 
 
 def _combined(lines: Iterable[str]) -> str:

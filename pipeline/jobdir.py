@@ -11,6 +11,7 @@
         chunks/         restored frames of each chunk, lossless
         progress/       one small file per running task
         records/        what each finished task took (`effort`)
+        .film-*.mkv     the film that was found again in a telecined source
         cancel          exists when running tasks have to stop
         lock            held by the client (`lock`)
 
@@ -60,6 +61,8 @@ class Order:
         Of a frame, in pixels.
     noise
         Given or measured.
+    film
+        Path of the film that was found again in a telecined source: what is read instead of the source.
     version
         Of reelprior, as the client has it.
     """
@@ -70,7 +73,13 @@ class Order:
     height: int
     width: int
     noise: NoiseModel
+    film: str | None = None
     version: str = field(default_factory=lambda: versions()["reelprior"])
+
+    @property
+    def read_path(self) -> str:
+        """What tasks read."""
+        return self.film or self.job.input
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
@@ -121,6 +130,10 @@ class JobDirectory:
         """Of what a task took."""
         return self.path / "records" / f"{task.name}.json"
 
+    def film_path(self, source_hash: str) -> Path:
+        """Of the frames found again in a telecined source. Hidden: it belongs to the source, not to one job."""
+        return self.path / f".film-{source_hash[:16]}.mkv"
+
     def is_foreign(self) -> bool:
         """Whether it holds files that are not ours, which must neither be mixed with ours nor deleted."""
         if not self.path.exists():
@@ -167,6 +180,8 @@ class JobDirectory:
         """Remove the directory after success; a foreign file in it keeps it alive."""
         self._remove(_OWN_NAMES)
         with suppress(OSError):
+            for film in self.path.glob(".film-*.mkv"):
+                film.unlink()
             self.path.rmdir()
 
     def size_bytes(self) -> int:
@@ -183,6 +198,7 @@ class JobDirectory:
                 "height": order.height,
                 "width": order.width,
                 "noise": asdict(order.noise),
+                "film": order.film,
                 "version": order.version,
                 "job": order.job.model_dump(mode="json"),
             },
@@ -201,6 +217,7 @@ class JobDirectory:
             height=fields["height"],
             width=fields["width"],
             noise=NoiseModel(**fields["noise"]),
+            film=fields["film"],
             version=fields["version"],
         )
         return order, FrameIndex.from_json((self.path / "index.json").read_text(encoding="utf-8"))

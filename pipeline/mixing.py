@@ -51,8 +51,11 @@ def mixed(
         Pixels around what is missing over which it fades into the source then.
     """
     known = np.ones(source[:, 0].shape, np.bool_) if missing is None else ~missing
-    for frame, original, where in zip(restored, source, known, strict=True):
-        if _is_grey(original, where):
+    says = known.any(axis=(1, 2))
+    grey = np.array([_is_grey(*frame) for frame in zip(source, known, strict=True)])
+    grey[~says] = says.any() and grey[says].all()  # of a frame of which nothing is known the others tell
+    for frame, original, where, is_grey in zip(restored, source, known, grey, strict=True):
+        if is_grey:
             frame[:] = frame.mean(axis=0)
         np.add(frame, _beyond(original, sigma) * where, out=frame)
     if not only_missing:

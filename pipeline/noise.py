@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reelprior.io.field_rate import is_bottom
 from reelprior.io.reader import open_reader
 from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.scan import FrameIndex
@@ -102,7 +103,18 @@ def _facts(noise: NoiseModel) -> dict[str, Any]:
 
 def _look(path: str, index: FrameIndex, frames: range, reading: Reading = AS_TAGGED) -> NDArray[np.float32]:
     """(T, 3, H, W) of a few frames."""
-    count = min(_FRAMES_TO_LOOK_AT, len(frames))
-    chosen = [frames[(2 * i + 1) * len(frames) // (2 * count)] for i in range(count)]
+    unreadable = index.unreadable
+    there = [t for t in frames if t not in unreadable] or frames
+    count = min(_FRAMES_TO_LOOK_AT, len(there))
+    chosen = [there[(2 * i + 1) * len(there) // (2 * count)] for i in range(count)]
     with open_reader(path, index, reading=reading) as reader:
-        return np.stack([frame.pixels for t in chosen for frame in reader.read(t, t + 1)])
+        return np.stack(
+            [_captured(frame.pixels, index, t) for t in chosen for frame in reader.read(t, t + 1)]
+        )
+
+
+def _captured(pixels: NDArray[np.float32], index: FrameIndex, t: int) -> NDArray[np.float32]:
+    """The rows that were captured: of a field half of them, since the others are interpolated and less noisy."""
+    if index.field_order is None:
+        return pixels
+    return pixels[:, 1 if is_bottom(index, t) else 0 :: 2][:, : pixels.shape[1] // 2]

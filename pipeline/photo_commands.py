@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from reelprior.pipeline.errors import RestorationError, UsageError, exit_status
+from reelprior.pipeline.options import (
+    DeviceOption,
+    JsonOption,
+    LogLevelOption,
+    OverwriteOption,
+    QualityOption,
+    QuietOption,
+    SeedOption,
+    SetOption,
+    chosen_settings,
+)
 from reelprior.pipeline.quality import Quality
-from reelprior.pipeline.terminal import LogLevel, interruptible, make_display, set_up_logging
+from reelprior.pipeline.terminal import interruptible, make_display, set_up_logging
 
 if TYPE_CHECKING:
     from reelprior.pipeline.pairs import PairPaths
     from reelprior.pipeline.photographs import PairJob, PhotoResult
     from reelprior.pipeline.progress import Display
-    from reelprior.pipeline.settings import Settings
 
 __all__ = ["add_photo_commands"]
 
@@ -25,25 +35,16 @@ AlignOption = Annotated[
     str, typer.Option(help="auto follows parallax, homography does not, none takes the shots as they lie.")
 ]
 BitsOption = Annotated[int | None, typer.Option(help="8 or 16 bits in the output; by default as the input.")]
-PresetOption = Annotated[str, typer.Option(help="A preset by name, or a TOML file of your own.")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="key=value: change one setting.")]
 DenoiseOption = Annotated[
     str | None,
     typer.Option(
         help="auto, sigma in 8-bit grey levels, or a noise profile (.toml), read at the ISO of EXIF."
     ),
 ]
-QualityOption = Annotated[Quality, typer.Option(help="How much time it may take.")]
-DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:K.")]
-SeedOption = Annotated[int | None, typer.Option(min=0, help="Of all random numbers.")]
 ReportOption = Annotated[
     str | None,
     typer.Option(metavar="PATH.html", help="Write the report; a folder of them for several pairs."),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace an existing output.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary; errors only.")]
-LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="What is logged on stderr.")]
 
 
 def add_photo_commands(app: typer.Typer) -> None:
@@ -61,7 +62,7 @@ def _flash(  # noqa: PLR0917 - typer calls it by keyword
         ),
     ],
     output: Annotated[Path | None, typer.Argument(metavar="OUTPUT", help="A file, or a folder.")] = None,
-    preset: PresetOption = "flash",
+    preset: Annotated[str, typer.Option(help="A preset by name, or a TOML file of your own.")] = "flash",
     changes: SetOption = None,
     denoise: DenoiseOption = None,
     align: AlignOption = "auto",
@@ -84,7 +85,9 @@ def _flash(  # noqa: PLR0917 - typer calls it by keyword
         flash=str(first),
         ambient=str(second or first),
         output=str(target),
-        settings=_settings(preset, quality, changes, denoise=denoise, device=device, seed=seed),
+        settings=chosen_settings(
+            preset, quality, changes, denoise=denoise, compute__device=device, seed=seed
+        ),
         align=_align(align),
         bits=_bits(bits),
         overwrite=overwrite,
@@ -108,7 +111,7 @@ def _burst(  # noqa: PLR0917 - typer calls it by keyword
         ),
     ],
     scale: Annotated[int, typer.Option(help="1, or 2 for a result of twice the resolution.")] = 1,
-    preset: PresetOption = "flash",
+    preset: Annotated[str, typer.Option(help="A preset by name, or a TOML file of your own.")] = "flash",
     changes: SetOption = None,
     denoise: DenoiseOption = None,
     align: AlignOption = "auto",
@@ -134,7 +137,9 @@ def _burst(  # noqa: PLR0917 - typer calls it by keyword
     job = BurstJob(
         inputs=tuple(inputs),
         output=output,
-        settings=_settings(preset, quality, changes, denoise=denoise, device=device, seed=seed),
+        settings=chosen_settings(
+            preset, quality, changes, denoise=denoise, compute__device=device, seed=seed
+        ),
         scale=1 if scale == 1 else 2,
         align=_align(align),
         bits=_bits(bits),
@@ -203,16 +208,6 @@ def _output_name(pair: "PairPaths") -> str:
     """As the ambient shot, in a format that can be written."""
     suffix = pair.ambient.suffix.lower()
     return pair.ambient.stem + (suffix if suffix in {".jpg", ".jpeg", ".png", ".tif", ".tiff"} else ".tif")
-
-
-def _settings(
-    preset: str, quality: Quality, changes: list[str] | None, **options: str | int | None
-) -> "Settings":
-    from reelprior.pipeline.presets import load_settings
-
-    keys = {"device": "compute.device"}
-    given = {keys.get(name, name): value for name, value in options.items() if value is not None}
-    return load_settings(preset, quality=quality, overrides=changes or (), options=given)
 
 
 def _align(text: str) -> Literal["auto", "homography", "none"]:

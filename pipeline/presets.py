@@ -16,7 +16,7 @@ from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.quality import Quality, changes_of
 from reelprior.pipeline.settings import Settings, setting_keys, validate_settings
 
-__all__ = ["load_settings", "preset_names", "preset_summary", "preset_text"]
+__all__ = ["fitting_preset", "load_settings", "preset_names", "preset_summary", "preset_text"]
 
 _CONFIGS = "reelprior.configs"
 
@@ -55,6 +55,21 @@ def preset_summary(preset: str) -> str:
     """What a preset is for: the first comment line of its file."""
     first = preset_text(preset).partition("\n")[0]
     return first.lstrip("# ").strip()
+
+
+def fitting_preset(options: Mapping[str, Any], *, has_mask: bool) -> str:
+    """The preset for what is asked for where none is named.
+
+    Parameters
+    ----------
+    options
+        As for `load_settings`.
+    has_mask
+        Whether a mask is given.
+    """
+    # A mask or a defect alone asks for that to be repaired and for nothing else to be touched.
+    repairs = has_mask or any(value for key, value in options.items() if key.startswith("defects."))
+    return "inpaint" if repairs and "denoise" not in options else "denoise"
 
 
 def load_settings(

@@ -78,13 +78,13 @@ class Companions:
         self._events: list[PremisEvent] = []
         self._note("message digest calculation", "SHA-256 of the source as it was read.", outcomes=["source"])
 
-    def make(self, frames: range, facts: Mapping[str, Any]) -> None:
+    def make(self, frames: range | None, facts: Mapping[str, Any]) -> None:
         """Make what the job asks for, now that its output is there.
 
         Parameters
         ----------
         frames
-            The frames of the source that were restored.
+            The frames of the source that were restored, counted as they are decoded; None for all.
         facts
             The object that ``--json`` prints.
 
@@ -118,7 +118,7 @@ class Companions:
                 companion_path(job.output, "premis"), files=self._files, events=self._events, agent=_agent()
             )
 
-    def _hash_frames(self, frames: range) -> None:
+    def _hash_frames(self, frames: range | None) -> None:
         job = self._job
         parts = {"source": (job.input, "source framemd5", frames), "output": (job.output, "framemd5", None)}
         for identifier, (path, kind, part) in parts.items():

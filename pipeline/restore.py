@@ -8,35 +8,36 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reelprior.io.errors import InputError
-from reelprior.io.masks import mask_paths, open_masks
-from reelprior.io.probe import MediaInfo, probe
-from reelprior.io.reader import Reader, open_reader
-from reelprior.io.scan import FrameIndex, scan
-from reelprior.io.writer import check_output
+from reelprior.io.masks import mask_paths
+from reelprior.io.probe import probe
+from reelprior.io.scan import scan
 from reelprior.pipeline import tasks
 from reelprior.pipeline.assembly import assemble
 from reelprior.pipeline.backlog import Backlog, Task
-from reelprior.pipeline.baseline import cheap_filter
 from reelprior.pipeline.batch_backlog import BatchBacklog, Step
+from reelprior.pipeline.checks import check_fitting, check_request, check_target
 from reelprior.pipeline.cluster import Pool, open_pool
-from reelprior.pipeline.comparison import Comparison, check_reference, compare
-from reelprior.pipeline.detection import Findings, MissingMasks, check_length, detect, missing_masks
-from reelprior.pipeline.devices import check_device
-from reelprior.pipeline.effort import TaskRecord, frame_efforts, load_record, task_seconds
-from reelprior.pipeline.errors import Interrupted, UsageError
+from reelprior.pipeline.detection import detect
+from reelprior.pipeline.effort import frame_efforts, load_records, task_seconds
+from reelprior.pipeline.errors import Interrupted
+from reelprior.pipeline.footage import footage_of
+from reelprior.pipeline.found import Findings
 from reelprior.pipeline.job import Job, content_hash, fingerprint, mask_hash
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.lock import held
 from reelprior.pipeline.manifest import Manifest
-from reelprior.pipeline.marking import check_mark, mark
+from reelprior.pipeline.marking import mark
+from reelprior.pipeline.measuring import measure_output
 from reelprior.pipeline.noise import noise_of
 from reelprior.pipeline.plan import Plan
 from reelprior.pipeline.progress import Display, frames_done
-from reelprior.pipeline.provenance import Companions, check_companions
+from reelprior.pipeline.provenance import Companions
+from reelprior.pipeline.record import sidecar_of
 from reelprior.pipeline.report import Finding, write_report
 from reelprior.pipeline.result import Result
 from reelprior.pipeline.schedule import Listener, take_steps
+from reelprior.pipeline.sidecar import wants_sidecar, write_sidecar
+from reelprior.pipeline.source import colour_facts
 from reelprior.pipeline.tiling import resolve_tile_size
 from reelprior.pipeline.work import Opened, Receipt, TaskFunction
 
@@ -153,30 +154,41 @@ class Restoration:
 
         # What is in the source, and can the job be done at all?
         reading = job.settings.source.reading
-        self.source = source = probe(job.input, reading=reading)
-        _check_request(job, source)
+        source = probe(job.input, reading=reading)
+        check_request(job, source)
         self.display.phase("reading")
-        self.index = index = scan(job.input, reading=reading)
-        frames = job.frame_range(len(index.pts))
-        self._dropped = _check_output(job, source, frames)
+        index = scan(job.input, reading=reading)
+        self.job = job = job.model_copy(update={"settings": resolve_tile_size(job.settings)})
+        self._footage = footage = footage_of(job, source, index)
+        source, index, frames = footage.source, footage.index, footage.frames
+        self._dropped = check_target(job, source, footage.written_frames)
         for loss in self._dropped:
             _log.warning("%s: dropped: %s", job.output, loss)
-        _check_companions(job, source, index, frames)
-        self.job = job = job.model_copy(update={"settings": resolve_tile_size(job.settings)})
+        check_fitting(footage)
 
         # What every task needs to know, and the plan that follows from it.
-        noise, self._noise_facts = noise_of(job.input, index, frames, job.settings)
+        noise, self._noise_facts = noise_of(footage.job.input, index, frames, job.settings)
         source_hash = content_hash(job.input)
+        self._source_sha256 = source_hash
+        self._mask_sha256 = mask_hash(job.mask) if job.mask else None
         profile_hash = content_hash(job.settings.noise_profile) if job.settings.noise_profile else None
         identity = fingerprint(
             job,
             frames=frames,
             source_hash=source_hash,
-            mask_hash=mask_hash(job.mask) if job.mask else None,
+            mask_hash=self._mask_sha256,
             profile_hash=profile_hash,
         )
         self._companions = Companions(job, fingerprint=identity, source_sha256=source_hash)
-        self.order = Order(identity, job.absolute(), frames, source.video.height, source.video.width, noise)
+        self.order = Order(
+            identity,
+            job.absolute(),
+            frames,
+            source.video.height,
+            source.video.width,
+            noise,
+            film=footage.film,
+        )
         self.plan = plan = self.order.plan(index)
 
         # What an earlier run has finished, and the rest.
@@ -194,20 +206,13 @@ class Restoration:
 
     def _find_defects(self) -> Findings:
         """What the detectors find, or found in an earlier run; it is shown where that is wished for."""
-        job, findings = self.job, Findings()
+        job, footage, findings = self.job, self._footage, Findings()
         with _says_how_to_resume(self):
             if job.settings.defects.any:
                 self.display.phase("finding defects", frames=len(self.plan.frames))
-                findings = detect(self.order, self.index, self._directory, on_frame=self._on_searched)
+                findings = detect(self.order, footage.index, self._directory, on_frame=self._on_searched)
             if job.mark:
-                mark(
-                    job.mark,
-                    self.order,
-                    self.index,
-                    self._directory,
-                    source=self.source,
-                    overwrite=job.overwrite,
-                )
+                mark(job.mark, footage, self._directory)
         return findings
 
     def function(self, task: Task) -> TaskFunction:
@@ -228,24 +233,22 @@ class Restoration:
 
     def finish(self) -> None:
         """Write the output from the chunks, and say what came out of it."""
-        job, plan = self.job, self.plan
+        job, plan, footage = self.job, self.plan, self._footage
         self.display.phase("writing", frames=len(plan.frames))
-        assemble(
-            plan, self._directory, job=job, source=self.source, index=self.index, on_frame=self._on_frame
-        )
-        records = _records(self._directory, self.manifest)
+        assemble(plan, self._directory, footage=footage, on_frame=self._on_frame)
+        records = load_records(self._directory, self.manifest.hashes)
         result = Result(
             job=job,
             fingerprint=self.order.fingerprint,
-            frames=len(plan.frames),
-            first_frame=plan.frames.start,
+            frames=len(footage.written_frames),
+            first_frame=footage.written_frames.start,
             seconds=time.monotonic() - self._started,
             noise=self._noise_facts,
             scenes=len(plan.scenes),
             chunks=len(plan.chunks),
             chunks_reused=self._reused,
-            streams=tuple(f"{stream.kind} ({stream.codec})" for stream in self.source.streams),
-            colour=colour_facts(self.source),
+            streams=tuple(f"{stream.kind} ({stream.codec})" for stream in footage.source.streams),
+            colour=colour_facts(footage.source),
             dropped=self._dropped,
             worker_seconds=task_seconds(records.values()),
             report=job.report,
@@ -256,19 +259,21 @@ class Restoration:
         )
         if job.reference or job.report:
             self.display.phase("measuring")
-            comparison = _compare(
-                job, self.order, plan, missing_masks(self.order, self.index, self._directory)
-            )
+            comparison = measure_output(footage, self.order, plan, self._directory)
             result = replace(result, scores=comparison.scores())
             if job.report:
                 write_report(
                     job.report,
                     result=result.to_json(),
                     comparison=comparison,
-                    efforts=frame_efforts(plan, records),
+                    efforts=frame_efforts(plan, records, every=footage.treatment.every),
                     findings=[Finding(*found) for found in self._findings.by_detector()],
                 )
-        self._companions.make(plan.frames, result.to_json())
+        self._companions.make(footage.source_frames, result.to_json())
+        if wants_sidecar(job):
+            write_sidecar(
+                sidecar_of(footage, result, source_hash=self._source_sha256, mask_hash=self._mask_sha256)
+            )
         self.result = result
         if job.job_dir is None:
             self._directory.remove()
@@ -303,74 +308,6 @@ class Restoration:
     def close(self) -> None:
         """Let go of the job directory."""
         self._holds.close()
-
-
-def _check_request(job: Job, source: MediaInfo) -> None:
-    """What can be refused before the source has been read through."""
-    start, stop = job.frames
-    header_says_one = source.video.frames_from_header == 1
-    if job.scheduler is None:
-        check_device(job.settings.compute.device)
-    _check_output(job, source, range(start or 0, stop) if stop else range(1) if header_says_one else None)
-    if job.mark:
-        check_mark(job.mark, source=source, overwrite=job.overwrite)
-    check_companions(job)
-    if job.report and not Path(job.report).absolute().parent.is_dir():
-        raise UsageError(f"--report {job.report}: its folder does not exist")
-
-
-def _check_output(job: Job, source: MediaInfo, frames: range | None) -> tuple[str, ...]:
-    return check_output(job.output, source=source, coding=job.coding, overwrite=job.overwrite, frames=frames)
-
-
-def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: range) -> None:
-    """Whether mask, detectors and reference fit the source."""
-    check_length(job.settings.defects, frames, source_frames=len(index.pts), path=job.input)
-    if job.mask is not None:
-        masks = open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
-        if all(masks.read(t, t + 1).all() for t in frames):  # stops at the first frame that shows anything
-            raise InputError(
-                f"{job.mask}: marks every pixel as missing (white): nothing is left to restore from"
-            )
-    if job.reference is not None:
-        with open_reader(job.reference) as reference, _open_source(job, index) as reader:
-            check_reference(reference, reader, frames)
-
-
-def _open_source(job: Job, index: FrameIndex | None = None) -> Reader:
-    return open_reader(job.input, index, reading=job.settings.source.reading)
-
-
-def colour_facts(source: MediaInfo) -> str:
-    """How the colours are read, in words: ``bt601 (assumed), limited``."""
-    colour = source.video.colour
-    matrix = f"{colour.matrix} (assumed)" if colour.matrix_is_assumed else colour.matrix
-    return f"{matrix}, {colour.range} (assumed)" if colour.range_is_assumed else f"{matrix}, {colour.range}"
-
-
-def _compare(job: Job, order: Order, plan: Plan, masks: MissingMasks | None) -> Comparison:
-    with ExitStack() as stack:
-        before = stack.enter_context(_open_source(job))
-        after = stack.enter_context(open_reader(job.output))
-        reference = stack.enter_context(open_reader(job.reference)) if job.reference else None
-        return compare(
-            before,
-            after,
-            reference,
-            plan.frames,
-            baseline=cheap_filter(job, order.noise),
-            masks=masks,
-            cuts={scene.frames.start for scene in plan.scenes},
-        )
-
-
-def _records(directory: JobDirectory, manifest: Manifest) -> dict[Task, TaskRecord]:
-    """What the finished tasks took, those of earlier runs too; some may be lost, which harms nothing."""
-    known = {
-        task: load_record(directory, task, result_sha256=file_hash)
-        for task, file_hash in manifest.hashes.items()
-    }
-    return {task: record for task, record in known.items() if record is not None}
 
 
 @contextmanager

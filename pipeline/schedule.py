@@ -280,7 +280,7 @@ def _stops_steps(
     """When the body ends early, for whatever reason, make running steps end too, and wait a little."""
     try:
         yield
-    except BaseException:
+    except BaseException:  # Ctrl-C too, and it goes on its way below
         # Dask cannot stop a task that has begun; the flag makes it raise at its next iteration, and at its
         # start.
         for file in {step.file for step in in_flight.values()}:

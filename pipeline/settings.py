@@ -15,7 +15,7 @@ from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.source import SourceSettings
 
-__all__ = ["ChunkSettings", "Settings", "TileSettings", "setting_keys", "validate_settings"]
+__all__ = ["ChunkSettings", "FieldSettings", "Settings", "TileSettings", "setting_keys", "validate_settings"]
 
 
 _PROFILE_SUFFIX = ".toml"
@@ -70,6 +70,19 @@ class TileSettings(BaseModel):
         return self
 
 
+class FieldSettings(BaseModel):
+    """What is done about interlaced and telecined sources."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    handling: Literal["refuse", "deinterlace", "ignore"] = "refuse"
+    """Refuse what is not progressive, restore progressive pictures from it, or take its frames as they are."""
+    order: Literal["auto", "top", "bottom"] = "auto"
+    """Which field of an interlaced frame comes first: as found, or as given."""
+    rate: Literal["field", "frame"] = "field"
+    """Pictures that are written of an interlaced source: one a field, which keeps all motion, or one a frame."""
+
+
 class Settings(EngineSettings):
     """Everything that a preset can say: the engine's groups plus the job's."""
 
@@ -87,6 +100,7 @@ class Settings(EngineSettings):
     compute: ComputeSettings = ComputeSettings()
     chunk: ChunkSettings = ChunkSettings()
     tile: TileSettings = TileSettings()
+    fields: FieldSettings = FieldSettings()
 
     @property
     def noise_profile(self) -> str | None:

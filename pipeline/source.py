@@ -1,13 +1,14 @@
-"""How the source is to be read, as a group of settings."""
+"""How the source is to be read, as a group of settings, and how it is, in words."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from reelprior.io.probe import MediaInfo
 from reelprior.io.reading import Reading
 from reelprior.io.tags import COLOUR_NAMES
 
-__all__ = ["SourceSettings"]
+__all__ = ["SourceSettings", "colour_facts"]
 
 _AUTO = "auto"
 
@@ -44,3 +45,10 @@ class SourceSettings(BaseModel):
         """The same for the readers."""
         said = {name: value for name in COLOUR_NAMES if (value := getattr(self, name)) != _AUTO}
         return Reading(**said, allow_gaps=self.allow_gaps)
+
+
+def colour_facts(source: MediaInfo) -> str:
+    """How the colours are read, in words: ``bt601 (assumed), limited``."""
+    colour = source.video.colour
+    matrix = f"{colour.matrix} (assumed)" if colour.matrix_is_assumed else colour.matrix
+    return f"{matrix}, {colour.range} (assumed)" if colour.range_is_assumed else f"{matrix}, {colour.range}"

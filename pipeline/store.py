@@ -109,7 +109,7 @@ class Store:
                 store._check_format()
                 store._db.execute("PRAGMA journal_mode = PERSIST")
                 store._db.execute("PRAGMA synchronous = FULL")
-        except BaseException:
+        except BaseException:  # nobody else knows of the open file yet; the reason goes on its way
             store.close()
             raise
         return store
@@ -124,7 +124,7 @@ class Store:
         try:
             with store._errors():
                 store._check_format()
-        except BaseException:
+        except BaseException:  # nobody else knows of the open file yet; the reason goes on its way
             store.close()
             raise
         return store
@@ -179,7 +179,7 @@ class Store:
                 rows = [astuple(entry) for entry in entries]
                 self._db.executemany(f"REPLACE INTO files ({', '.join(_COLUMNS)}) VALUES ({marks})", rows)
                 self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # Ctrl-C too: all of it or nothing
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise

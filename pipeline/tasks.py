@@ -28,12 +28,13 @@ from reelprior.models.settings import ComputeSettings
 from reelprior.models.temporal import Clip, Step
 from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
-from reelprior.pipeline.detection import missing_in, needs_a_fit, tones_in
 from reelprior.pipeline.effort import EffortRecorder, save_record
 from reelprior.pipeline.errors import Interrupted, PipelineError, UnfitWorker
+from reelprior.pipeline.found import needs_a_fit, tones_in
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.mixing import blended, mixed, without_flicker
 from reelprior.pipeline.tiling import blend_parts
+from reelprior.pipeline.unknown import unknown_of
 from reelprior.pipeline.versions import versions
 
 __all__ = ["fit_key_frame", "restore_chunk"]
@@ -93,7 +94,7 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     watch = _watch(directory, task, effort)
     # Every tile has parameters of its own; each but the first starts from its neighbour's.
     fitted: list[dict[str, NDArray[np.float32]]] = []
-    for tile in order.tiles if needs_a_fit(order, directory, scene.frames) else ():
+    for tile in order.tiles if needs_a_fit(order, index, directory, scene.frames) else ():
         clip, _, _ = _read_clip(directory, order, index, scene.read, tile)
         parameters = temporal.fit_key_frame(
             clip,
@@ -134,7 +135,8 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
 
     at = slice(wanted.start, wanted.stop)
     settings = order.job.settings
-    fits = needs_a_fit(order, directory, chunk.write)
+    fits = needs_a_fit(order, index, directory, chunk.write)
+    unreadable = index.unreadable
 
     def restored(tile: Tile) -> NDArray[np.float32]:
         clip, toned, source = _read_clip(directory, order, index, chunk.read, tile)
@@ -151,6 +153,9 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             seed=order.job.settings.seed,
             on_step=_share_of(watch, tile, frames=len(wanted), tiles=len(order.tiles)),
         )
+        # A lost frame has no source: what is read in its place is the frame before.
+        lost = [t - chunk.read.start for t in chunk.write if t in unreadable]
+        toned[lost] = source[lost] = result[[t - wanted.start for t in lost]]
         result = mixed(
             result,
             toned[at],
@@ -221,10 +226,10 @@ def _read_clip(
     crop = tile.read.slices
     pixels = np.empty((len(frames), 3, tile.read.height, tile.read.width), np.float32)
     reading = order.job.settings.source.reading
-    with open_reader(order.job.input, index, reading=reading, clip=False) as reader:
+    with open_reader(order.read_path, index, reading=reading, clip=False) as reader:
         for frame in reader.read(frames.start, frames.stop):
             pixels[frame.index - frames.start] = frame.pixels[..., *crop]
-    missing = missing_in(order.job, index, directory, frames, size=(order.height, order.width))
+    missing = unknown_of(order.job, directory, index, size=(order.height, order.width)).read(frames)
     if missing is not None:
         missing = np.ascontiguousarray(missing[..., *crop])
     toned = without_flicker(pixels, tones_in(directory, frames))

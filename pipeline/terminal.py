@@ -84,5 +84,6 @@ def report_error(error: Exception) -> int:
         text = f"{type(error).__name__}: {error} (a defect: please report what --log-level debug says)"
     else:
         text = str(error)
-    print("reelprior:", " ".join(text.splitlines()), file=sys.stderr)  # noqa: T201 - the line this is all about
+    line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in " ".join(text.splitlines()))
+    print("reelprior:", line, file=sys.stderr)  # noqa: T201 - the line this is all about
     return status

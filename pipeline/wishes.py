@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reelprior.io.coding import Coding
+from reelprior.models.defects import DETECTORS
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.job import Job, parse_frames
-from reelprior.pipeline.presets import load_settings
+from reelprior.pipeline.presets import fitting_preset, load_settings
 from reelprior.pipeline.quality import Quality
 from reelprior.pipeline.settings import Settings
 
@@ -32,6 +33,11 @@ class Wishes(BaseModel):
     set: tuple[str, ...] = ()
     denoise: float | str | None = None
     mask: str | None = None
+    scratches: bool | None = None
+    dust: bool | None = None
+    dropouts: bool | None = None
+    logo: bool | None = None
+    deflicker: bool | None = None
     frames: str | None = None
     codec: str | None = None
     pix_fmt: str | None = None
@@ -51,13 +57,17 @@ class Wishes(BaseModel):
 
     def settings(self) -> Settings:
         """The settings. Raises `UsageError` for a preset, key or value that cannot be."""
-        fitting = "inpaint" if self.mask is not None and self.denoise is None else "denoise"
-        options = {"denoise": self.denoise, "seed": self.seed}
+        wanted = {
+            "denoise": self.denoise,
+            "seed": self.seed,
+            **{f"defects.{name}": getattr(self, name) for name in DETECTORS},
+        }
+        options = {key: value for key, value in wanted.items() if value is not None}
         return load_settings(
-            self.preset or fitting,
+            self.preset or fitting_preset(options, has_mask=self.mask is not None),
             quality=self.quality,
             overrides=self.set,
-            options={key: value for key, value in options.items() if value is not None},
+            options=options,
         )
 
     def job(self, source: Path, output: Path) -> Job:

@@ -68,6 +68,17 @@ def test_every_file_is_a_job_and_a_failure_is_kept_apart_with_its_reason(batch, 
     assert "2 done, 1 failed" in run("status", tmp_path / "out").stdout
 
 
+def test_every_output_of_a_batch_has_a_record_and_verifies(batch, run, tmp_path):
+    batch()
+    records = {path.name for path in (tmp_path / "out").rglob("*.reelprior.json")}
+    assert records == {"a.mov.mkv.reelprior.json", "ü n.mkv.reelprior.json"}
+    outcome = run("verify", tmp_path / "out", "--json")
+    assert outcome.status == 0, outcome.stdout
+    assert [len(each["checks"]) > 3 for each in outcome.json["outputs"]] == [True, True]
+    (tmp_path / "out" / "a.mov.mkv").unlink()
+    assert run("verify", tmp_path / "out.reelprior").status == 4
+
+
 def test_what_is_done_is_skipped_and_only_what_changed_is_done_again(batch, folder, tape, tmp_path):
     (folder / "b" / "bad.mov").unlink()
     first = batch("--json")

@@ -152,9 +152,19 @@ def test_the_hash_of_a_wish_is_that_of_pixels_and_coding_only():
         hash_of(codec="h264"),
         hash_of(frames="0:3"),
         hash_of(mask="m.png"),
+        hash_of(dust=True),
+        hash_of(dust=True, denoise="auto"),
         hash_of("image"),
     ]
-    assert len({usual, *others}) == 6
+    assert len({usual, *others}) == 1 + len(others)
+
+
+def test_a_defect_alone_is_all_that_is_repaired():
+    settings = Wishes(dust=True, logo=False).settings()
+    assert settings.defects.dust and not settings.defects.logo
+    assert settings.denoise == "none"
+    assert Wishes(dust=True, denoise="auto").settings().denoise == "auto"
+    assert not Wishes(preset="film", scratches=False).settings().defects.scratches
 
 
 WANTED = Entry(1, "/in/a.mov", "/out/a.mkv", "video", 0, "queued", None, "w")

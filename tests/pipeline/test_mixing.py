@@ -44,6 +44,19 @@ def test_a_grey_frame_gets_no_colour_and_a_coloured_one_keeps_it():
     np.testing.assert_array_equal(done[1], restored[1])
 
 
+@pytest.mark.parametrize("is_grey", [True, False])
+def test_a_lost_frame_is_as_grey_as_the_others(is_grey):
+    restored = np.random.default_rng(0).random((3, *SIZE[1:]), dtype=np.float32)
+    source = np.full_like(restored, 0.5)
+    source[1, 0] = 0.9  # what stands in the place of the lost frame says nothing
+    if not is_grey:
+        source[::2, 0] = 0.6
+    missing = np.zeros((3, 24, 32), np.bool_)
+    missing[1] = True
+    has_colour = np.ptp(blend(restored, source, missing)[1], axis=0).any()
+    assert bool(has_colour) is not is_grey
+
+
 def test_strength_blends_and_only_what_is_missing_may_change():
     source, restored = np.full(SIZE, 0.2, np.float32), np.full(SIZE, 0.6, np.float32)
     np.testing.assert_allclose(blend(restored, source, strength=0.25), 0.3, atol=1e-6)  # rounding

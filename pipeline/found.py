@@ -1,0 +1,129 @@
+"""What detectors found in the frames of a job, and ``masks/found.json``, which keeps it for workers and later runs.
+
+The masks themselves are pictures beside it (`reelprior.pipeline.unknown` reads them).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
+
+from reelprior.io.errors import InputError
+from reelprior.io.files import sha256
+from reelprior.io.scan import FrameIndex
+from reelprior.models.flicker import ToneCurve
+from reelprior.pipeline.jobdir import JobDirectory, Order
+
+__all__ = [
+    "Findings",
+    "hash_of_masks",
+    "load_findings",
+    "load_with_hash",
+    "needs_a_fit",
+    "save_findings",
+    "tones_in",
+]
+
+#: Detectors and what they find, for people.
+_KINDS = {"scratches": "Scratches", "dust": "Dust and dirt", "dropouts": "Lost lines of tape", "logo": "Logo"}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found in the frames of a job.
+
+    Attributes
+    ----------
+    facts
+        For people: share of the pixels marked by each detector in percent, and so on.
+    marked
+        Pixels that are holes, by frame; frames without any are left out.
+    curves
+        Tone correction by frame; frames without any are left out.
+    frames
+        In how many frames each detector is sure of something.
+    """
+
+    facts: Mapping[str, float | bool] = field(default_factory=dict)
+    marked: Mapping[int, int] = field(default_factory=dict)
+    curves: Mapping[int, ToneCurve] = field(default_factory=dict)
+    frames: Mapping[str, int] = field(default_factory=dict)
+
+    def by_detector(self) -> list[tuple[str, int, str]]:
+        """Kind of defect, in how many frames, and how much of it, for people; without what was not found."""
+        found = [
+            (
+                _KINDS[name],
+                count,
+                f"{float(self.facts[f'{name}_percent']):.2g} % of the pixels of all frames, filled",
+            )
+            for name, count in self.frames.items()
+            if count
+        ]
+        if self.curves:
+            strongest = float(self.facts["flicker_8bit"])
+            found.append(("Flicker", len(self.curves), f"corrected by up to {strongest:.2g} grey levels"))
+        return found
+
+    def curves_to_json(self) -> dict[str, list[float]]:
+        """Offset, gain and bend by frame: with them `ToneCurve.undo` takes the correction back."""
+        return {str(t): [round(number, 6) for number in astuple(curve)] for t, curve in self.curves.items()}
+
+
+def load_findings(directory: JobDirectory) -> Findings:
+    """What was found; nothing where nothing was looked for."""
+    found = load_with_hash(directory)
+    return found[0] if found else Findings()
+
+
+def needs_a_fit(order: Order, index: FrameIndex, directory: JobDirectory, frames: range) -> bool:
+    """Whether anything in these frames is to be fitted: a job that fills holes only may have none here."""
+    job = order.job
+    if job.settings.strength == 0:
+        return False
+    if not job.restores_only_the_mask or job.mask is not None or index.field_order is not None:
+        return True
+    marked, unreadable = load_findings(directory).marked, index.unreadable
+    return any(t in marked or t in unreadable for t in frames)
+
+
+def tones_in(directory: JobDirectory, frames: range) -> list[ToneCurve]:
+    """The tone correction of each frame."""
+    curves = load_findings(directory).curves
+    return [curves.get(t, ToneCurve()) for t in frames]
+
+
+def hash_of_masks(directory: JobDirectory, frames: range) -> str | None:
+    """SHA-256 over the hashes of all masks, in hex; None if one is missing."""
+    try:
+        hashes = [sha256(directory.mask_path(t)) for t in frames]
+    except InputError:
+        return None
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def save_findings(directory: JobDirectory, findings: Findings, masks_hash: str | None) -> None:
+    """Keep what was found, once all masks are written; ``masks_hash`` is theirs."""
+    fields = {
+        "facts": dict(findings.facts),
+        "marked": list(findings.marked.items()),
+        "curves": [(t, *astuple(curve)) for t, curve in findings.curves.items()],
+        "frames": dict(findings.frames),
+        "sha256": masks_hash,
+    }
+    directory.write_text(directory.found_path, json.dumps(fields, indent=1))
+
+
+def load_with_hash(directory: JobDirectory) -> tuple[Findings, str] | None:
+    """Findings and the hash of their masks; None if there are none or they are damaged."""
+    try:
+        fields = json.loads(directory.found_path.read_text(encoding="utf-8"))
+        findings = Findings(
+            fields["facts"],
+            {int(t): int(count) for t, count in fields["marked"]},
+            {int(t): ToneCurve(*numbers) for t, *numbers in fields["curves"]},
+            {str(name): int(count) for name, count in fields["frames"].items()},
+        )
+        return findings, str(fields["sha256"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
