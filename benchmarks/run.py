@@ -36,10 +36,11 @@ BENCHMARKS = {
     "film": "film",
     "batch": "batch",
     "flash": "flash",
+    "tasks": "tasks",
     "ablation": "ablation",
     "still": "still",
 }
-_SLOW = ("ablation", "still")
+_SLOW = ("ablation", "still", "tasks")
 PROMISED = tuple(name for name in BENCHMARKS if name not in _SLOW)
 
 

@@ -71,6 +71,10 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     denoise: Annotated[
         str | None, typer.Option(help="auto, none, sigma in 8-bit grey levels, or a noise profile (.toml).")
     ] = None,
+    scale: Annotated[int | None, typer.Option(help="Super-resolution by 2, 3, 4 or 8.")] = None,
+    deblock: Annotated[
+        bool | None, typer.Option("--deblock/--no-deblock", help="Repair the coding of a JPEG picture.")
+    ] = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: a picture, a folder or a video.")] = None,
     frames: Annotated[
         str | None, typer.Option(metavar="A:B", help="Half-open range of frame indices.")
@@ -120,7 +124,11 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
 
     # A mask alone asks for the mask to be filled and for nothing else to be touched.
     fitting = "inpaint" if mask is not None and denoise is None else "denoise"
-    options = {"denoise": denoise, "seed": seed, "compute.device": device}
+    if deblock and denoise is None and mask is None:
+        fitting = "jpeg"
+    if scale is not None and scale > 1 and denoise is None:
+        fitting = "upscale"
+    options = {"denoise": denoise, "scale": scale, "deblock": deblock, "seed": seed, "compute.device": device}
     options |= {"source.allow_gaps": True if allow_gaps else None}
     settings = load_settings(
         preset or fitting,

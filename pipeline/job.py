@@ -87,9 +87,15 @@ class Job(BaseModel):
         """Raise `UsageError`, which pydantic lets pass, for a job that contradicts itself."""
         if self.workers is not None and self.scheduler is not None:
             raise UsageError("--workers starts a cluster and --scheduler joins one: give one of them")
-        if self.restores_only_the_mask and self.mask is None:
+        if self.settings.scale > 1 and self.settings.strength < 1:
             raise UsageError(
-                "nothing to restore: give --denoise (auto, a sigma or a profile), --mask, or both"
+                f"strength = {self.settings.strength:g} mixes the source in, which scale = {self.settings.scale} "
+                "makes another size: give one of them"
+            )
+        if not self._changes_all_pixels and self.mask is None:
+            raise UsageError(
+                "nothing to restore: give --denoise (auto, a sigma or a profile), --mask, --scale, --deblock, "
+                "or several of them"
             )
         return self
 
@@ -101,7 +107,12 @@ class Job(BaseModel):
     @property
     def restores_only_the_mask(self) -> bool:
         """Whether pixels that the mask does not mark have to stay as they are."""
-        return self.settings.denoise == "none"
+        return not self._changes_all_pixels
+
+    @property
+    def _changes_all_pixels(self) -> bool:
+        settings = self.settings
+        return settings.denoise != "none" or settings.scale > 1 or settings.deblock
 
     def absolute(self) -> "Job":
         """The same job with absolute paths, for workers that run in another folder."""

@@ -20,6 +20,7 @@ from reelprior.pipeline.baseline import cheap_filter
 from reelprior.pipeline.batch_backlog import BatchBacklog, Step
 from reelprior.pipeline.cluster import Pool, open_pool
 from reelprior.pipeline.comparison import Comparison, check_reference, compare
+from reelprior.pipeline.compression import quantisation_of
 from reelprior.pipeline.devices import check_device
 from reelprior.pipeline.effort import TaskRecord, frame_efforts, load_record, task_seconds
 from reelprior.pipeline.errors import Interrupted, UsageError
@@ -278,12 +279,22 @@ def _check_request(job: Job, source: MediaInfo) -> None:
         check_device(job.settings.compute.device)
     _check_output(job, source, range(start or 0, stop) if stop else range(1) if header_says_one else None)
     check_companions(job)
+    if job.settings.deblock:
+        quantisation_of(job.input)
     if job.report and not Path(job.report).absolute().parent.is_dir():
         raise UsageError(f"--report {job.report}: its folder does not exist")
 
 
 def _check_output(job: Job, source: MediaInfo, frames: range | None) -> tuple[str, ...]:
-    return check_output(job.output, source=source, coding=job.coding, overwrite=job.overwrite, frames=frames)
+    scale = job.settings.scale
+    return check_output(
+        job.output,
+        source=source,
+        coding=job.coding,
+        overwrite=job.overwrite,
+        frames=frames,
+        size=(source.video.height * scale, source.video.width * scale),
+    )
 
 
 def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: range) -> Masks | None:
@@ -293,7 +304,7 @@ def _check_companions(job: Job, source: MediaInfo, index: FrameIndex, frames: ra
         masks = open_masks(job.mask, size=(source.video.height, source.video.width), frames=len(index.pts))
     if job.reference is not None:
         with open_reader(job.reference) as reference, _open_source(job, index) as reader:
-            check_reference(reference, reader, frames)
+            check_reference(reference, reader, frames, scale=job.settings.scale)
     return masks
 
 

@@ -23,12 +23,13 @@ from reelprior.io.files import load_arrays, save_arrays, sha256
 from reelprior.io.masks import open_masks
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex
-from reelprior.models import temporal
+from reelprior.models import restoration
 from reelprior.models.errors import FitError
 from reelprior.models.settings import ComputeSettings
 from reelprior.models.temporal import Clip, Step
 from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
+from reelprior.pipeline.compression import quantisation_of
 from reelprior.pipeline.effort import EffortRecorder, save_record
 from reelprior.pipeline.errors import Interrupted, PipelineError, UnfitWorker
 from reelprior.pipeline.jobdir import JobDirectory, Order
@@ -95,7 +96,7 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     fitted: list[dict[str, NDArray[np.float32]]] = []
     for tile in order.tiles if order.job.settings.strength > 0 else ():
         clip, _ = _read_clip(order, index, scene.read, tile)
-        parameters = temporal.fit_key_frame(
+        parameters = restoration.fit_key_frame(
             clip,
             scene.key - scene.read.start,
             start=None if tile.start_from is None else fitted[tile.start_from],
@@ -139,7 +140,7 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
         clip, source = _read_clip(order, index, chunk.read, tile)
         if settings.strength == 0:
             return source[at]
-        result = temporal.restore_clip(
+        result = restoration.restore_clip(
             clip,
             wanted,
             parameters=_parameters_of(tile, fitted) if has_key else None,
@@ -148,6 +149,8 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             seed=order.job.settings.seed,
             on_step=_share_of(watch, tile, frames=len(wanted), tiles=len(order.tiles)),
         )
+        if settings.scale > 1:
+            return result
         return mixed(
             result,
             source[at],
@@ -170,7 +173,8 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             is_within = _is_within(frames)
             write_frames(part, frames, clip=is_within)
             clip = clip and is_within
-        write_frames(path, blend_parts(order.tiles, parts), clip=clip)
+        scaled = [tile.scaled(settings.scale) for tile in order.tiles]
+        write_frames(path, blend_parts(scaled, parts), clip=clip)
     return _finished(directory, task, effort)
 
 
@@ -225,7 +229,10 @@ def _read_clip(
         masks = open_masks(order.job.mask, size=(order.height, order.width), frames=len(index.pts))
         missing = np.ascontiguousarray(masks.read(frames.start, frames.stop)[..., *crop])
     within = pixels if _is_within(pixels) else np.clip(pixels, 0, 1)
-    return Clip(frames=within, missing=missing, noise=order.noise), pixels
+    quantisation = None
+    if order.job.settings.deblock:
+        quantisation = quantisation_of(order.job.input).at(tile.read.top, tile.read.left)
+    return Clip(frames=within, missing=missing, noise=order.noise, quantisation=quantisation), pixels
 
 
 def _watch(directory: JobDirectory, task: Task, effort: EffortRecorder) -> Callable[[Step], None]:
