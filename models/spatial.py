@@ -61,14 +61,15 @@ def _pulled(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArr
     """Values times weights, completed to weight 1 everywhere from the picture of half the size."""
     height, width = weight.shape
     if height * width == 1 or weight.min() >= 1:
-        return weighted / np.maximum(weight, np.float32(1e-12))[..., None]
+        return np.asarray(weighted / np.maximum(weight, np.float32(1e-12))[..., None], np.float32)
     half = ((width + 1) // 2, (height + 1) // 2)
     sums = 4 * _resized(weighted, half, cv2.INTER_AREA).reshape(half[1], half[0], -1)
     weights = 4 * _resized(weight, half, cv2.INTER_AREA)
-    surplus = np.maximum(weights, np.float32(1))
-    below = _pulled(sums / surplus[..., None], weights / surplus)
+    surplus: NDArray[np.float32] = np.asarray(np.maximum(weights, 1), np.float32)
+    sums, weights = np.asarray(sums / surplus[..., None]), np.asarray(weights / surplus)
+    below = _pulled(sums.astype(np.float32), weights.astype(np.float32))
     above = _resized(below, (width, height), cv2.INTER_LINEAR).reshape(height, width, -1)
-    return weighted + (1 - weight)[..., None] * above
+    return np.asarray(weighted + (1 - weight)[..., None] * above, np.float32)
 
 
 def _resized(values: NDArray[np.float32], size: tuple[int, int], interpolation: int) -> NDArray[np.float32]:
