@@ -37,10 +37,11 @@ BENCHMARKS = {
     "defects": "defects",
     "batch": "batch",
     "flash": "flash",
+    "tasks": "tasks",
     "ablation": "ablation",
     "still": "still",
 }
-_SLOW = ("defects", "ablation", "still")
+_SLOW = ("defects", "tasks", "ablation", "still")
 PROMISED = tuple(name for name in BENCHMARKS if name not in _SLOW)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reelprior.io.errors import OutputError
 
-__all__ = ["encode_jpeg", "encode_png", "shrink"]
+__all__ = ["encode_jpeg", "encode_png", "enlarge", "shrink"]
 
 
 def encode_png(pixels: NDArray[np.floating]) -> bytes:
@@ -58,6 +58,16 @@ def shrink(pixels: NDArray[np.float32], *, max_width: int) -> NDArray[np.float32
     size = (max_width, max(1, round(height * max_width / width)))
     small = cv2.resize(np.ascontiguousarray(pixels.transpose(1, 2, 0)), size, interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(small.transpose(2, 0, 1), dtype=np.float32)  # (h, w, 3) -> (3, h, w)
+
+
+def enlarge(pixels: NDArray[np.float32], *, factor: int) -> NDArray[np.float32]:
+    """Scale a picture up by bicubic interpolation: (3, H, W) in [0, 1] to (3, H * factor, W * factor)."""
+    if factor == 1:
+        return pixels
+    _, height, width = pixels.shape
+    rows = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    large = cv2.resize(rows, (width * factor, height * factor), interpolation=cv2.INTER_CUBIC)
+    return np.ascontiguousarray(large.transpose(2, 0, 1).clip(0, 1), dtype=np.float32)  # -> (3, h, w)
 
 
 def _encode(pixels: NDArray[np.floating], suffix: str, parameters: list[int]) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,6 +88,8 @@ class Kept:
     def put_alpha_into(self, alpha: NDArray[Any], layout: Layout) -> None:
         """Write the source's opacity, brought to the depth of the target; opaque where it has none."""
         own = self.source.alpha
+        if own is not None and own.shape != alpha.shape:  # the frame's resolution was raised
+            own = cv2.resize(own, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
         full = 1 if layout.is_float else 2**layout.bits - 1
         if own is None:
             alpha[:] = full

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from reelprior.models.warp import estimate_flow, warp
 
-__all__ = ["fill_lost", "fill_rows", "lost_frames", "missing_rows", "nearest_whole"]
+__all__ = ["fill_lost", "fill_rows", "holes_of", "lost_frames", "missing_rows", "nearest_whole"]
 
 
 def lost_frames(missing: NDArray[np.bool_] | None, count: int) -> NDArray[np.bool_]:
@@ -75,11 +75,25 @@ def _between(before: NDArray[np.float32], after: NDArray[np.float32], count: int
 
 
 def missing_rows(missing: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
-    """(H,), True for rows of a frame that are missing whole; None where no row or every row is."""
-    if missing is None:
+    """(H,), True for the rows of the other field: every other row, missing whole; None where the frame is no field.
+
+    Any other row that is missing whole is a hole like those that are not as wide.
+    """
+    if missing is None or missing.all():
         return None
-    rows: NDArray[np.bool_] = np.logical_and.reduce(missing, axis=1)
-    return rows if rows.any() and not rows.all() else None
+    for first in (0, 1):
+        others = missing[first::2]
+        if len(others) and others.all():
+            rows = np.zeros(len(missing), np.bool_)
+            rows[first::2] = True
+            return rows
+    return None
+
+
+def holes_of(missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W), True in the holes of a frame that are not rows of the other field (see `missing_rows`)."""
+    rows = missing_rows(missing)
+    return missing.copy() if rows is None else missing & ~rows[:, None]
 
 
 def fill_rows(frame: NDArray[np.float32], rows: NDArray[np.bool_]) -> NDArray[np.float32]:

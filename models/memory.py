@@ -31,6 +31,8 @@ def bytes_per_pixel(engine: EngineSettings, *, frames: int) -> float:
         window = 2 * engine.collaborative.radius + 1
         candidates = (2 * engine.collaborative.search + 1) ** 2 / engine.collaborative.step**2
         filtering = window * (13 + 2 * window) + round(4 * candidates)
+    if engine.scale > 1:  # every neighbour goes through the warp and the reduction in each iteration
+        fusion += 2 * reach * 3 * 4
     return _FLOAT * (clip + fusion + filtering + _activations(engine))
 
 

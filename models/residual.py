@@ -7,7 +7,7 @@ from torch import Tensor
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 
-__all__ = ["add_back_structure"]
+__all__ = ["add_back_structure", "structure_of"]
 
 #: Standard deviation, in pixels, of the window in which residual energy is measured, and its width.
 _WINDOW_SIGMA, _WINDOW = 2.0, 13
@@ -34,12 +34,32 @@ def add_back_structure(latent: Tensor, fused: Observation, noise: NoiseModel) ->
     Tensor
         (1, 3, H, W) in [0, 1].
     """
-    seen = (fused.weight > 0).to(latent.dtype)
-    residual = (fused.image - noise.expected(latent)) * seen
-    energy = _local_mean((residual.square() / fused.variance).mean(1, keepdim=True))
+    return (latent + structure_of(latent, fused, noise)).clamp(0, 1)
+
+
+def structure_of(predicted: Tensor, observed: Observation, noise: NoiseModel) -> Tensor:
+    """The part of an observation's residual that is stronger than its noise.
+
+    Parameters
+    ----------
+    predicted
+        (1, 3, H', W'): the latent frame through the observation's operator.
+    observed
+        The observation.
+    noise
+        Gives the mean of a noisy sample.
+
+    Returns
+    -------
+    Tensor
+        (1, 3, H', W'): max(0, 1 - 1 / E) r, see `add_back_structure`; 0 where nothing was observed.
+    """
+    seen = (observed.weight > 0).to(predicted.dtype)
+    residual = (observed.image - noise.expected(predicted)) * seen
+    energy = _local_mean((residual.square() / observed.variance).mean(1, keepdim=True))
     energy = energy / _local_mean(seen.mean(1, keepdim=True)).clamp(min=1e-6)
     gain = (1 - 1 / energy.clamp(min=torch.finfo(energy.dtype).tiny)).clamp(min=0)
-    return (latent + gain * residual).clamp(0, 1)
+    return gain * residual
 
 
 def _local_mean(x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ __all__ = [
     "CollaborativeSettings",
     "ComputeSettings",
     "EngineSettings",
+    "EnlargingSettings",
     "FitSettings",
     "FusionSettings",
     "NetworkSettings",
@@ -101,6 +102,25 @@ class CollaborativeSettings(_Group):
     step_alone: Annotated[int, Field(ge=1)] = 3
     group_alone: Annotated[int, Field(ge=1)] = 16
     search_alone: Annotated[int, Field(ge=1)] = 14
+    unseen_steps: Annotated[int, Field(ge=0)] = 24
+    bounded_steps: Annotated[int, Field(ge=0)] = 8
+
+
+class EnlargingSettings(_Group):
+    """Super-resolution: a chain of convolutions that learns from the footage, reduced, what a reduction takes."""
+
+    channels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, max_length=16)] = (
+        48,
+        48,
+        48,
+        48,
+        48,
+    )
+    lessons: Annotated[int, Field(ge=1)] = 600
+    warm_lessons: Annotated[int, Field(ge=1)] = 30
+    learning_rate: Annotated[float, Field(gt=0)] = 0.002
+    orientations: Literal[1, 2, 4, 8] = 8
+    radius: Annotated[int, Field(ge=0)] = 4
 
 
 class StoppingSettings(_Group):
@@ -139,10 +159,12 @@ class ComputeSettings(_Group):
 class EngineSettings(_Group):
     """Everything the engine can be told."""
 
+    scale: Literal[1, 2, 3, 4, 8] = 1
     network: NetworkSettings = NetworkSettings()
     fit: FitSettings = FitSettings()
     temporal: TemporalSettings = TemporalSettings()
     fusion: FusionSettings = FusionSettings()
     collaborative: CollaborativeSettings = CollaborativeSettings()
+    enlarging: EnlargingSettings = EnlargingSettings()
     stopping: StoppingSettings = StoppingSettings()
     photo: PhotoSettings = PhotoSettings()

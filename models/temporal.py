@@ -18,11 +18,12 @@ from torch import Tensor
 from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
 from reelprior.models.fit import Prior, Problem, Reference, fit
-from reelprior.models.lost import fill_lost, lost_frames, nearest_whole
+from reelprior.models.lost import fill_lost, holes_of, lost_frames, nearest_whole
 from reelprior.models.neighbours import Clip, Neighbours
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.progress import OnStep, Progress, Step, Told
+from reelprior.models.refinement import refine_unseen
 from reelprior.models.residual import add_back_structure
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.models.spatial import fill_holes, quick_denoise
@@ -127,6 +128,8 @@ class _Walk:
         self.lost = lost_frames(clip.missing, len(clip.frames))
         quick = np.stack([self._quick(t, clip.missing_at(t)) for t in range(len(clip.frames))])
         self.shown = fill_lost(quick, self.lost)
+        #: (T, H, W), True where no observation says anything: holes, until neighbours are found to show them.
+        self.unseen = None if clip.missing is None else np.stack([holes_of(one) for one in clip.missing])
         self.prior = self._new_prior(seed)
 
     def fit_key(self, key: int, budget: int, on_step: OnStep) -> None:
@@ -157,6 +160,7 @@ class _Walk:
         for number, t in enumerate(wanted):
             around.forget(keep=range(0))
             fused = around.fused(t, radius=self.engine.fusion.radius)
+            self._note_unseen(t, fused)
             for start in range(starts):
 
                 def on_iteration(
@@ -221,11 +225,25 @@ class _Walk:
     ) -> NDArray[np.float32]:
         """What was captured, filtered together with the prior's results as the pilot."""
         told = progress.part(_FILTERING)
-        return self._collaborate(
+        filtered = self._collaborate(
             self.clip.part(wanted),
             restored,
             lambda done: told(wanted[done - 1], done / len(wanted), None),
         )
+        if self.unseen is None:
+            return filtered
+        return refine_unseen(
+            filtered,
+            self.unseen[wanted.start : wanted.stop],
+            engine=self.engine,
+            compute=self.compute,
+            on_step=lambda share: told(wanted.stop - 1, 1.0, None),
+        )
+
+    def _note_unseen(self, t: int, fused: Observation) -> None:
+        if self.unseen is not None and self.clip.missing is not None:
+            nowhere = (fused.weight.amax((0, 1)) == 0).cpu().numpy()
+            self.unseen[t] = nowhere & holes_of(self.clip.missing[t])
 
     def _collaborate(
         self, clip: Clip, pilots: NDArray[np.float32], on_frame: Callable[[int], None]
@@ -284,6 +302,7 @@ class _Walk:
             budget = min(iterations * (1 if number else _FIRST_FRAME_FACTOR), self.engine.fit.iterations)
             guide, reference = self._from_neighbour(around, t, neighbour, neighbour_result)
             fused = around.fused(t, radius=radius)
+            self._note_unseen(t, fused)
             shown = self.compute.tensor(self.shown[t])[None]
 
             def on_iteration(

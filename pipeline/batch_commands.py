@@ -8,6 +8,7 @@ import typer
 
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.options import (
+    DeblockOption,
     DeflickerOption,
     DenoiseOption,
     DeviceOption,
@@ -21,6 +22,7 @@ from reelprior.pipeline.options import (
     OverwriteOption,
     PresetOption,
     QuietOption,
+    ScaleOption,
     SchedulerOption,
     ScratchesOption,
     SeedOption,
@@ -68,6 +70,8 @@ def batch(  # noqa: PLR0917 - typer calls it by keyword
     quality: Annotated[Quality | None, typer.Option(help="How much time may be spent.")] = None,
     denoise: DenoiseOption = None,
     mask: Annotated[str | None, typer.Option(help="White = missing in every file.")] = None,
+    scale: ScaleOption = None,
+    deblock: DeblockOption = None,
     scratches: ScratchesOption = None,
     dust: DustOption = None,
     dropouts: DropoutsOption = None,
@@ -113,6 +117,8 @@ def batch(  # noqa: PLR0917 - typer calls it by keyword
         "quality": quality,
         "denoise": denoise,
         "mask": mask,
+        "scale": scale,
+        "deblock": deblock,
         "scratches": scratches,
         "dust": dust,
         "dropouts": dropouts,

@@ -7,6 +7,7 @@ from reelprior.io.probe import MediaInfo
 from reelprior.io.reader import open_reader
 from reelprior.io.writer import check_output
 from reelprior.pipeline.comparison import check_reference
+from reelprior.pipeline.compression import quantisation_of
 from reelprior.pipeline.detection import check_length
 from reelprior.pipeline.devices import check_device
 from reelprior.pipeline.errors import UsageError
@@ -26,7 +27,7 @@ def check_request(job: Job, source: MediaInfo) -> None:
     Raises
     ------
     UsageError
-        If the device, or the folder of the report, is not there.
+        If the device, or the folder of the report, is not there, or the source states no quantisation to undo.
     reelprior.io.errors.OutputError
         If the output, the view of defects or a companion cannot be written.
     """
@@ -38,13 +39,23 @@ def check_request(job: Job, source: MediaInfo) -> None:
     if job.mark:
         check_mark(job.mark, source=source, overwrite=job.overwrite)
     check_companions(job)
+    if job.settings.deblock:
+        quantisation_of(job.input)
     if job.report and not Path(job.report).absolute().parent.is_dir():
         raise UsageError(f"--report {job.report}: its folder does not exist")
 
 
 def check_target(job: Job, source: MediaInfo, frames: range | None) -> tuple[str, ...]:
     """What the output cannot hold and is left out on request, in words; see `reelprior.io.writer.check_output`."""
-    return check_output(job.output, source=source, coding=job.coding, overwrite=job.overwrite, frames=frames)
+    scale = job.settings.scale
+    return check_output(
+        job.output,
+        source=source,
+        coding=job.coding,
+        overwrite=job.overwrite,
+        frames=frames,
+        size=(source.video.height * scale, source.video.width * scale),
+    )
 
 
 def check_fitting(footage: Footage) -> None:
@@ -68,4 +79,4 @@ def check_fitting(footage: Footage) -> None:
             )
     if job.reference is not None:
         with open_reader(job.reference) as reference, open_source(footage) as reader:
-            check_reference(reference, reader, footage.written_frames)
+            check_reference(reference, reader, footage.written_frames, scale=job.settings.scale)

@@ -19,6 +19,7 @@ from reelprior.pipeline.batch_commands import add_batch_commands
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.fact_commands import add_fact_commands
 from reelprior.pipeline.options import (
+    DeblockOption,
     DeflickerOption,
     DenoiseOption,
     DeviceOption,
@@ -33,6 +34,7 @@ from reelprior.pipeline.options import (
     PresetOption,
     QualityOption,
     QuietOption,
+    ScaleOption,
     SchedulerOption,
     ScratchesOption,
     SeedOption,
@@ -87,6 +89,8 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
     changes: SetOption = None,
     quality: QualityOption = Quality.STANDARD,
     denoise: DenoiseOption = None,
+    scale: ScaleOption = None,
+    deblock: DeblockOption = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: a picture, a folder or a video.")] = None,
     scratches: ScratchesOption = None,
     dust: DustOption = None,
@@ -157,6 +161,8 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         changes,
         mask=mask,
         denoise=denoise,
+        scale=scale,
+        deblock=deblock,
         defects__scratches=scratches,
         defects__dust=dust,
         defects__dropouts=dropouts,

@@ -6,7 +6,7 @@ pictures that the report shows. Knows nothing of HTML.
 
 import math
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from reelprior.io.errors import InputError
 from reelprior.io.frame import Frame
+from reelprior.io.pictures import enlarge
 from reelprior.io.reader import Reader
 from reelprior.pipeline.blind import Flicker, amount_misfit, noise_left, repetition, structure_removed
 from reelprior.pipeline.metrics import ClipScore
@@ -98,8 +99,17 @@ class Comparison:
         return {name: value if math.isfinite(value) else None for name, value in sorted(flat.items())}
 
 
-def check_reference(reference: Reader, source: Reader, frames: range) -> None:
+def check_reference(reference: Reader, source: Reader, frames: range, *, scale: int = 1) -> None:
     """Refuse a reference that :func:`compare` could not use, before hours of work rather than after.
+
+    Parameters
+    ----------
+    reference, source
+        The truth and what will be restored.
+    frames
+        Which frames of it.
+    scale
+        How many times larger than the source the result, and so the reference, will be.
 
     Raises
     ------
@@ -107,8 +117,15 @@ def check_reference(reference: Reader, source: Reader, frames: range) -> None:
         The reference ends before the last wanted frame, or is of another size.
     """
     last = range(frames[-1], frames.stop)
-    truth = next(_read(reference, last))
-    _require_equal_size(truth, reference, next(_read(source, last)), source)
+    truth, captured = next(_read(reference, last)), next(_read(source, last))
+    expected = tuple(side * scale for side in captured.pixels.shape[1:])
+    if truth.pixels.shape[1:] != expected:
+        height, width = truth.pixels.shape[1:]
+        larger = f" at scale {scale}" if scale > 1 else ""
+        raise InputError(
+            f"{reference.info.path}: {width}x{height} pixels cannot be compared with "
+            f"{expected[1]}x{expected[0]} of {source.info.path}{larger}"
+        )
 
 
 def compare(
@@ -160,17 +177,22 @@ def compare(
     # strict also runs every reader to its end: a decoder that is left half-way keeps its threads.
     clips = zip(frames, _read(before, frames), _read(after, range(len(frames))), truths, strict=True)
     for index, source, restored, truth in clips:
-        _require_equal_size(restored, after, source, before)
+        # Where the resolution was raised, the source and what a cheap filter makes of it are enlarged to be compared.
+        factor = max(1, restored.pixels.shape[1] // source.pixels.shape[1])
+        before_pixels = enlarge(source.pixels, factor=factor)
+        _require_equal_size(restored, after, replace(source, pixels=before_pixels), before)
         hidden = missing(index)
-        versions = {"before": source.pixels, "after": restored.pixels}
+        versions = {"before": before_pixels, "after": restored.pixels}
         if baseline:
-            versions["baseline"] = baseline(source.pixels, hidden)
+            versions["baseline"] = enlarge(baseline(source.pixels, hidden), factor=factor)
+        if hidden is not None:
+            hidden = hidden.repeat(factor, 0).repeat(factor, 1)
         if truth is not None and reference is not None:
-            _require_equal_size(truth, reference, source, before)
+            _require_equal_size(truth, reference, restored, after)
         truth_pixels = None if truth is None else truth.pixels
         for name, pixels in versions.items():
-            tracks[name].add(pixels, source.pixels, hidden, truth_pixels, new_scene=index in cuts)
-        measured.append(_Measured.of(index, source.pixels, restored.pixels, hidden))
+            tracks[name].add(pixels, before_pixels, hidden, truth_pixels, new_scene=index in cuts)
+        measured.append(_Measured.of(index, before_pixels, restored.pixels, hidden))
         score = tracks["after"].psnrs[-1] if truth is not None else -measured[-1].change
         if showcase.wants(index, score):
             showcase.take(

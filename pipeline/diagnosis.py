@@ -16,6 +16,7 @@ from reelprior.models.dust import find_dust
 from reelprior.models.flicker import estimate_flicker, tone_quantiles
 from reelprior.models.scratches import find_scratches
 from reelprior.models.steadiness import jump, unsteadiness
+from reelprior.pipeline.compression import coding_sigma_8bit
 from reelprior.pipeline.detection import logo_in
 
 __all__ = ["VISIBLE_SIGMA_8BIT", "Diagnosis", "blockiness", "diagnose", "recommend"]
@@ -26,6 +27,8 @@ _PLACES, _LENGTH, _JUDGED = 3, 13, 3
 _DUST, _SCRATCHES, _DROPOUTS, _LOGO = 0.03, 0.15, 0.03, 0.1
 _FLICKER_8BIT = 2.0
 _BLOCKY = 1.15
+#: As JPEG of quality 75 or less leaves.
+_CODED_8BIT = 2.5
 #: Below this, noise cannot be seen and rounding to 8 bit alone makes a third of it.
 VISIBLE_SIGMA_8BIT = 1.5
 #: Codecs that leave blocks.
@@ -48,6 +51,8 @@ class Diagnosis:
         Standard deviation of the whole picture's jumps; only reported.
     blockiness
         Mean difference across the borders of 8x8 blocks, in times that elsewhere.
+    coding_sigma_8bit
+        Errors of coding in 8-bit grey levels, as a JPEG picture's own tables state them; 0 for what states none.
     """
 
     dust_percent: float = 0.0
@@ -57,6 +62,7 @@ class Diagnosis:
     flicker_8bit: float = 0.0
     unsteadiness_px: float = 0.0
     blockiness: float = 1.0
+    coding_sigma_8bit: float = 0.0
 
 
 def diagnose(path: str, index: FrameIndex, scenes: Sequence[range]) -> Diagnosis:
@@ -85,12 +91,13 @@ def diagnose(path: str, index: FrameIndex, scenes: Sequence[range]) -> Diagnosis
         scene = next(scene for scene in longest if start in scene)
         found.append(_look(path, index, range(start, min(scene.stop, start + _LENGTH))))
     logo = float(100 * logo_in(path, index).mask.mean())
+    coding = round(coding_sigma_8bit(path), 2)
     if not found:
-        return Diagnosis(logo_percent=logo)
+        return Diagnosis(logo_percent=logo, coding_sigma_8bit=coding)
     dust, scratches, dropouts, flicker, jumps, blocks = np.mean(found, axis=0)
     return Diagnosis(
         round(dust, 4), round(scratches, 4), round(dropouts, 4), round(logo, 3), round(flicker, 2),
-        round(jumps, 2), round(blocks, 3),
+        round(jumps, 2), round(blocks, 3), coding,
     )  # fmt: skip
 
 
@@ -112,11 +119,19 @@ def recommend(diagnosis: Diagnosis, info: MediaInfo, *, sigma_8bit: float) -> tu
         return "film", f"{', '.join(film)}{logo}"
     if diagnosis.logo_percent >= _LOGO:
         return "logo", f"{diagnosis.logo_percent:.1f} % of the picture stands still over a moving scene"
-    if diagnosis.blockiness >= _BLOCKY and info.video.codec in _BLOCK_CODECS:
-        return (
-            "web-video",
-            f"borders of 8x8 blocks are {diagnosis.blockiness:.2f} times as steep as their surroundings",
-        )
+    return _by_coding(diagnosis, info, sigma_8bit) or _by_noise(sigma_8bit)
+
+
+def _by_coding(diagnosis: Diagnosis, info: MediaInfo, sigma_8bit: float) -> tuple[str, str] | None:
+    coding, blocks = diagnosis.coding_sigma_8bit, diagnosis.blockiness
+    if coding >= max(_CODED_8BIT, sigma_8bit):
+        return "jpeg", f"its quantisation tables leave errors of {coding:.1f} grey levels"
+    if blocks >= _BLOCKY and info.video.codec in _BLOCK_CODECS:
+        return "web-video", f"borders of 8x8 blocks are {blocks:.2f} times as steep as their surroundings"
+    return None
+
+
+def _by_noise(sigma_8bit: float) -> tuple[str, str]:
     if sigma_8bit >= VISIBLE_SIGMA_8BIT:
         return "denoise", f"noise of sigma {sigma_8bit:.1f} grey levels was measured"
     return "inpaint", f"there is hardly any noise (sigma {sigma_8bit:.1f}); give --mask for what is missing"

@@ -97,10 +97,15 @@ class Job(BaseModel):
         """Raise `UsageError`, which pydantic lets pass, for a job that contradicts itself."""
         if self.workers is not None and self.scheduler is not None:
             raise UsageError("--workers starts a cluster and --scheduler joins one: give one of them")
+        if self.settings.scale > 1 and self.settings.strength < 1:
+            raise UsageError(
+                f"strength = {self.settings.strength:g} mixes the source in, which scale = {self.settings.scale} "
+                "makes another size: give one of them"
+            )
         if self.restores_only_the_mask and self.mask is None and not self.settings.defects.any:
             raise UsageError(
-                "nothing to restore: give --denoise (auto, a sigma or a profile), --mask, or a defect to look for "
-                "(--scratches, --dust, --dropouts, --logo, --deflicker)"
+                "nothing to restore: give --denoise (auto, a sigma or a profile), --mask, --scale, --deblock, or a "
+                "defect to look for (--scratches, --dust, --dropouts, --logo, --deflicker)"
             )
         if self.mark is not None and not self.settings.defects.masks:
             raise UsageError(
@@ -116,7 +121,7 @@ class Job(BaseModel):
     @property
     def restores_only_the_mask(self) -> bool:
         """Whether pixels that the mask does not mark have to stay as they are."""
-        return self.settings.denoise == "none"
+        return self.settings.denoise == "none" and self.settings.scale == 1 and not self.settings.deblock
 
     def absolute(self) -> "Job":
         """The same job with absolute paths, for workers that run in another folder."""

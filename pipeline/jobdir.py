@@ -83,9 +83,9 @@ class Order:
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
-        """What a frame is divided into; one tile where it is small enough."""
-        tile = self.job.settings.tile
-        return plan_tiles(self.height, self.width, tile.size, tile.overlap)
+        """What a frame of the source is divided into; one tile where it is small enough."""
+        tile, scale = self.job.settings.tile, self.job.settings.scale
+        return plan_tiles(self.height, self.width, tile.size // scale, tile.overlap // scale)
 
     def plan(self, index: FrameIndex) -> Plan:
         """The plan; pure, so everyone makes the same one and nobody stores it."""
@@ -93,8 +93,8 @@ class Order:
         return make_plan(
             self.frames,
             index.scene_scores,
-            height=self.tiles[0].read.height,
-            width=self.tiles[0].read.width,
+            height=self.tiles[0].read.height * settings.scale,
+            width=self.tiles[0].read.width * settings.scale,
             chunk=settings.chunk,
             handle=settings.handle_frames,
             warm_starts=settings.temporal.enabled,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from reelprior.models.defects import feathered
 from reelprior.models.flicker import ToneCurve
 
-__all__ = ["blended", "mixed", "without_flicker"]
+__all__ = ["blended", "mixed", "without_flicker", "without_tint"]
 
 Pixels = NDArray[np.float32]
 
@@ -50,13 +50,9 @@ def mixed(
     feather
         Pixels around what is missing over which it fades into the source then.
     """
-    known = np.ones(source[:, 0].shape, np.bool_) if missing is None else ~missing
-    says = known.any(axis=(1, 2))
-    grey = np.array([_is_grey(*frame) for frame in zip(source, known, strict=True)])
-    grey[~says] = says.any() and grey[says].all()  # of a frame of which nothing is known the others tell
-    for frame, original, where, is_grey in zip(restored, source, known, grey, strict=True):
-        if is_grey:
-            frame[:] = frame.mean(axis=0)
+    known = _known(source, missing)
+    without_tint(restored, source, missing)
+    for frame, original, where in zip(restored, source, known, strict=True):
         np.add(frame, _beyond(original, sigma) * where, out=frame)
     if not only_missing:
         return restored
@@ -64,6 +60,21 @@ def mixed(
         weights = feathered(missing, feather)[:, None]
         known, restored = weights[:, 0] == 0, source + weights * (restored - source)
     return np.where(known[:, None], source, restored)  # (T, 1, H, W) against (T, 3, H, W)
+
+
+def without_tint(restored: Pixels, source: Pixels, missing: NDArray[np.bool_] | None) -> Pixels:
+    """Restored frames (T, 3, H, W) of any size, changed in place: those whose source is grey get no colour.
+
+    ``source`` and ``missing`` are as in `mixed`.
+    """
+    known = _known(source, missing)
+    says = known.any(axis=(1, 2))
+    grey = np.array([_is_grey(*frame) for frame in zip(source, known, strict=True)])
+    grey[~says] = says.any() and grey[says].all()  # of a frame of which nothing is known the others tell
+    for frame, is_grey in zip(restored, grey, strict=True):
+        if is_grey:
+            frame[:] = frame.mean(axis=0)
+    return restored
 
 
 def blended(restored: Pixels, source: Pixels, strength: float) -> Pixels:
@@ -78,6 +89,10 @@ def without_flicker(frames: Pixels, curves: Sequence[ToneCurve]) -> Pixels:
     within = np.clip(frames, 0, 1)
     toned = [curve.apply(frame) for curve, frame in zip(curves, within, strict=True)]
     return np.stack(toned) + (frames - within)
+
+
+def _known(source: Pixels, missing: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    return np.ones(source[:, 0].shape, np.bool_) if missing is None else ~missing
 
 
 def _is_grey(pixels: Pixels, where: NDArray[np.bool_]) -> bool:

@@ -10,8 +10,9 @@ from reelprior.io.field_rate import is_bottom
 from reelprior.io.reader import open_reader
 from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.scan import FrameIndex
-from reelprior.models.noise import NoiseModel
+from reelprior.models.noise import LEAST_VARIANCE, NoiseModel
 from reelprior.models.noise_estimate import NoiseEstimate, detect_clipping, estimate_noise
+from reelprior.pipeline.compression import quantisation_of, with_coding_errors
 from reelprior.pipeline.noise_profile import load_profile
 from reelprior.pipeline.settings import Settings
 
@@ -49,6 +50,13 @@ def noise_of(
     reelprior.io.errors.InputError
         If the frames cannot be read.
     """
+    if settings.deblock:
+        quantisation = quantisation_of(path)
+        own = None
+        if settings.denoise != "none":
+            own, _ = noise_of(path, index, frames, settings.model_copy(update={"deblock": False}))
+        noise = with_coding_errors(own, quantisation)
+        return noise, {**_facts(noise), "measured": False}
     return noise_in(lambda: _look(path, index, frames, settings.source.reading), settings)
 
 
@@ -57,6 +65,10 @@ def noise_in(
 ) -> tuple[NoiseModel, dict[str, Any]]:
     """The same for frames (T, 3, H, W) that ``look`` reads where they are needed."""
     given = settings.denoise
+    if given == "none" and settings.scale > 1:
+        # Resolution alone is asked for: what was captured is believed, but for its rounding.
+        exact = NoiseModel(0.0, LEAST_VARIANCE)
+        return exact, {**_facts(exact), "measured": False}
     if settings.noise_profile is not None:
         profile = load_profile(settings.noise_profile)
         noise = profile.at()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from reelprior.pipeline.settings import Settings
 
 __all__ = [
+    "DeblockOption",
     "DeflickerOption",
     "DenoiseOption",
     "DeviceOption",
@@ -27,6 +28,7 @@ __all__ = [
     "PresetOption",
     "QualityOption",
     "QuietOption",
+    "ScaleOption",
     "SchedulerOption",
     "ScratchesOption",
     "SeedOption",
@@ -45,6 +47,10 @@ SetOption = Annotated[list[str] | None, typer.Option("--set", help="key=value: c
 QualityOption = Annotated[Quality, typer.Option(help="How much time may be spent.")]
 DenoiseOption = Annotated[
     str | None, typer.Option(help="auto, none, sigma in 8-bit grey levels, or a noise profile (.toml).")
+]
+ScaleOption = Annotated[int | None, typer.Option(help="Super-resolution by 2, 3, 4 or 8.")]
+DeblockOption = Annotated[
+    bool | None, typer.Option("--deblock/--no-deblock", help="Repair the coding of a JPEG picture.")
 ]
 ScratchesOption = Annotated[
     bool | None, typer.Option("--scratches/--no-scratches", help="Find and fill line scratches.")

@@ -67,9 +67,14 @@ def fitting_preset(options: Mapping[str, Any], *, has_mask: bool) -> str:
     has_mask
         Whether a mask is given.
     """
-    # A mask or a defect alone asks for that to be repaired and for nothing else to be touched.
-    repairs = has_mask or any(value for key, value in options.items() if key.startswith("defects."))
-    return "inpaint" if repairs and "denoise" not in options else "denoise"
+    if "denoise" in options:
+        return "denoise"
+    # A mask, a defect or a size alone asks for that to be repaired or raised, and for nothing else to be touched.
+    if options.get("scale", 1) > 1:
+        return "upscale"
+    if has_mask or any(value for key, value in options.items() if key.startswith("defects.")):
+        return "inpaint"
+    return "jpeg" if options.get("deblock") else "denoise"
 
 
 def load_settings(

@@ -233,8 +233,12 @@ def readable_size(size_bytes: float) -> str:
 
 
 def _check(picture: Path, settings: Settings, mask: str | None, *, overwrite: bool) -> None:
-    if settings.denoise == "none" and mask is None:
+    if settings.denoise == "none" and mask is None and settings.scale == 1 and not settings.deblock:
         raise UsageError("nothing to restore: give --denoise (auto or a sigma), --mask, or both")
+    if settings.scale > 1 or settings.deblock:
+        raise UsageError(
+            "a preview shows noise and masks, not --scale or --deblock: restore a few frames with --frames instead"
+        )
     if picture.suffix.lower() != ".png":
         raise OutputError(f"{picture}: a preview is a .png: name it so")
     if picture.exists() and not overwrite:

@@ -24,6 +24,11 @@ _CHANGES: Mapping[Quality, Mapping[str, Any]] = MappingProxyType(
             "temporal.key_iterations": 80,
             "temporal.warm_iterations": 8,
             "collaborative.step": 6,
+            "collaborative.unseen_steps": 8,
+            "collaborative.bounded_steps": 3,
+            "enlarging.lessons": 200,
+            "enlarging.warm_lessons": 10,
+            "enlarging.orientations": 1,
         },
         Quality.STANDARD: {},
         # A second pass whose guides and flow come from the first, patches closer together; two starts for a picture.
@@ -32,6 +37,8 @@ _CHANGES: Mapping[Quality, Mapping[str, Any]] = MappingProxyType(
             "temporal.passes": 2,
             "temporal.warm_iterations": 40,
             "collaborative.step": 3,
+            "enlarging.lessons": 1500,
+            "enlarging.warm_lessons": 60,
         },
     }
 )

@@ -201,6 +201,7 @@ class Restoration:
         self._opened = True
         self._findings = self._find_defects()
         pixels = sum(len(chunk.write) for chunk in plan.chunks) * self.order.height * self.order.width
+        pixels *= job.settings.scale**2
         backlog = Backlog(plan, done=self.manifest.done)
         return Opened(backlog, disk_bytes=pixels * _BYTES_PER_PIXEL, source_hash=source_hash)
 

@@ -57,7 +57,7 @@ class TileSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: Annotated[int, Field(ge=0)] = 0
-    """Longest side of a tile in pixels; 0 takes what the device's memory holds, on CPUs 768."""
+    """Longest side of a tile in pixels of the output; 0 takes what the device's memory holds, on CPUs 768."""
     overlap: Annotated[int, Field(ge=0)] = 64
     """Pixels that neighbouring tiles share: half of them are blended, the outer quarters only looked at."""
 
@@ -92,6 +92,8 @@ class Settings(EngineSettings):
     """Of every random number; the same seed gives the same result on the same machine."""
     denoise: Annotated[Literal["auto", "none"] | float | str, BeforeValidator(_denoise_strength)] = "auto"
     """The noise: measured, left alone (only the mask is restored), sigma in 8-bit grey levels, or a profile file."""
+    deblock: bool = False
+    """Whether the errors of JPEG coding are repaired, as strong as the file's own quantisation tables say they are."""
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of the restored frame in the output, the rest is the source; 0 fits nothing and changes no sample."""
     source: SourceSettings = SourceSettings()
@@ -111,9 +113,10 @@ class Settings(EngineSettings):
     @property
     def handle_frames(self) -> int:
         """How far the engine looks beside a frame: the radius of its widest fusion, in frames."""
-        if self.temporal.passes == 1:
-            return self.fusion.radius
-        return max(self.fusion.radius, self.fusion.second_radius)
+        radius = self.fusion.radius
+        if self.temporal.passes == 2:
+            radius = max(radius, self.fusion.second_radius)
+        return max(radius, self.enlarging.radius) if self.scale > 1 else radius
 
 
 def validate_settings(tree: Mapping[str, Any], *, where: Callable[[str], str]) -> Settings:

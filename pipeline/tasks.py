@@ -22,17 +22,18 @@ from reelprior.io.errors import MediaError
 from reelprior.io.files import load_arrays, save_arrays, sha256
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex
-from reelprior.models import temporal
+from reelprior.models import restoration
 from reelprior.models.errors import FitError
 from reelprior.models.settings import ComputeSettings
 from reelprior.models.temporal import Clip, Step
 from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
+from reelprior.pipeline.compression import quantisation_of
 from reelprior.pipeline.effort import EffortRecorder, save_record
 from reelprior.pipeline.errors import Interrupted, PipelineError, UnfitWorker
 from reelprior.pipeline.found import needs_a_fit, tones_in
 from reelprior.pipeline.jobdir import JobDirectory, Order
-from reelprior.pipeline.mixing import blended, mixed, without_flicker
+from reelprior.pipeline.mixing import blended, mixed, without_flicker, without_tint
 from reelprior.pipeline.tiling import blend_parts
 from reelprior.pipeline.unknown import unknown_of
 from reelprior.pipeline.versions import versions
@@ -96,7 +97,7 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     fitted: list[dict[str, NDArray[np.float32]]] = []
     for tile in order.tiles if needs_a_fit(order, index, directory, scene.frames) else ():
         clip, _, _ = _read_clip(directory, order, index, scene.read, tile)
-        parameters = temporal.fit_key_frame(
+        parameters = restoration.fit_key_frame(
             clip,
             scene.key - scene.read.start,
             start=None if tile.start_from is None else fitted[tile.start_from],
@@ -144,7 +145,7 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             return source[at]
         if not fits:
             return blended(toned[at], source[at], settings.strength)
-        result = temporal.restore_clip(
+        result = restoration.restore_clip(
             clip,
             wanted,
             parameters=_parameters_of(tile, fitted) if has_key else None,
@@ -153,13 +154,16 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             seed=order.job.settings.seed,
             on_step=_share_of(watch, tile, frames=len(wanted), tiles=len(order.tiles)),
         )
+        missing = None if clip.missing is None else clip.missing[at]
+        if settings.scale > 1:
+            return without_tint(result, toned[at], missing)
         # A lost frame has no source: what is read in its place is the frame before.
         lost = [t - chunk.read.start for t in chunk.write if t in unreadable]
         toned[lost] = source[lost] = result[[t - wanted.start for t in lost]]
         result = mixed(
             result,
             toned[at],
-            None if clip.missing is None else clip.missing[at],
+            missing,
             sigma=order.noise.sigma,
             only_missing=order.job.restores_only_the_mask,
             feather=settings.mask.feather,
@@ -179,7 +183,8 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             is_within = _is_within(frames)
             write_frames(part, frames, clip=is_within)
             clip = clip and is_within
-        write_frames(path, blend_parts(order.tiles, parts), clip=clip)
+        scaled = [tile.scaled(settings.scale) for tile in order.tiles]
+        write_frames(path, blend_parts(scaled, parts), clip=clip)
     return _finished(directory, task, effort)
 
 
@@ -234,7 +239,13 @@ def _read_clip(
         missing = np.ascontiguousarray(missing[..., *crop])
     toned = without_flicker(pixels, tones_in(directory, frames))
     within = toned if _is_within(toned) else np.clip(toned, 0, 1)
-    return Clip(frames=within, missing=missing, noise=order.noise), toned, pixels
+    coding = (
+        quantisation_of(order.job.input).at(tile.read.top, tile.read.left)
+        if order.job.settings.deblock
+        else None
+    )
+    clip = Clip(frames=within, missing=missing, noise=order.noise, quantisation=coding)
+    return clip, toned, pixels
 
 
 def _watch(directory: JobDirectory, task: Task, effort: EffortRecorder) -> Callable[[Step], None]:

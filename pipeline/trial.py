@@ -68,7 +68,8 @@ def try_out(job_json: str, device: str) -> Trial:
         Where to compute.
     """
     # Here, because whoever plans a batch has no need of torch.
-    from reelprior.models.temporal import Clip, fit_key_frame, restore_clip
+    from reelprior.models.neighbours import Clip
+    from reelprior.models.restoration import fit_key_frame, restore_clip
     from reelprior.pipeline.tiling import resolve_tile_size
 
     job = Job.model_validate_json(job_json)
@@ -76,7 +77,8 @@ def try_out(job_json: str, device: str) -> Trial:
     info = probe(job.input)
     height, width = info.video.height, info.video.width
     # A large frame is worked on in tiles, one after the other: the trial sees one.
-    high, wide = min(height, settings.tile.size), min(width, settings.tile.size)
+    side = settings.tile.size // settings.scale
+    high, wide = min(height, side), min(width, side)
     chunk = header_plan(job, info).chunks[0]
     tile: list[NDArray[np.float32]] = []
     shown: list[NDArray[np.float32]] = []
@@ -121,8 +123,8 @@ def try_out(job_json: str, device: str) -> Trial:
         seconds_per_key=seconds_per_key * tiles,
         seconds_per_frame=seconds_per_frame * tiles,
         # Results that a trial does not come to, and their copy while they are put together.
-        peak_memory_bytes=peak_memory_bytes() + 2 * frames.nbytes,
-        chunk_bytes_per_frame=coded,
+        peak_memory_bytes=peak_memory_bytes() + 2 * settings.scale**2 * frames.nbytes,
+        chunk_bytes_per_frame=coded * settings.scale**2,
     )
 
 
@@ -157,8 +159,8 @@ def header_plan(job: Job, info: MediaInfo) -> Plan:
     return make_plan(
         frames,
         [0.0] * frames.stop,
-        height=info.video.height,
-        width=info.video.width,
+        height=info.video.height * settings.scale,
+        width=info.video.width * settings.scale,
         chunk=settings.chunk,
         handle=settings.handle_frames,
         warm_starts=settings.temporal.enabled,

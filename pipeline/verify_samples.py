@@ -57,6 +57,10 @@ def _changes_elsewhere(sidecar: Sidecar) -> str:
         return "defects were looked for: where they were found is not recorded"
     if sidecar.mask is None:
         return "no mask is recorded: every sample may have changed"
+    if sidecar.settings.get("scale", 1) > 1:
+        return "the resolution was raised"
+    if sidecar.settings.get("deblock"):
+        return "errors of coding were repaired in the whole picture"
     return "noise was removed from the whole picture" if sidecar.settings.get("denoise") != "none" else ""
 
 

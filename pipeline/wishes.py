@@ -32,6 +32,8 @@ class Wishes(BaseModel):
     quality: Quality = Quality.STANDARD
     set: tuple[str, ...] = ()
     denoise: float | str | None = None
+    scale: int | None = None
+    deblock: bool | None = None
     mask: str | None = None
     scratches: bool | None = None
     dust: bool | None = None
@@ -59,6 +61,8 @@ class Wishes(BaseModel):
         """The settings. Raises `UsageError` for a preset, key or value that cannot be."""
         wanted = {
             "denoise": self.denoise,
+            "scale": self.scale,
+            "deblock": self.deblock,
             "seed": self.seed,
             **{f"defects.{name}": getattr(self, name) for name in DETECTORS},
         }

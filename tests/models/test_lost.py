@@ -5,7 +5,7 @@ import pytest
 from media import pattern
 
 from reelprior.models import temporal
-from reelprior.models.lost import fill_lost, fill_rows, lost_frames, missing_rows, nearest_whole
+from reelprior.models.lost import fill_lost, fill_rows, holes_of, lost_frames, missing_rows, nearest_whole
 from reelprior.models.neighbours import Neighbours
 from reelprior.models.noise import NoiseModel
 from reelprior.models.settings import (
@@ -68,6 +68,17 @@ def test_missing_rows_are_interpolated_between_the_known_ones():
     missing = np.broadcast_to(rows[:, None], (9, 4))
     assert np.array_equal(missing_rows(missing), rows)
     assert missing_rows(np.ones((9, 4), np.bool_)) is None
+    holes = np.zeros((9, 4), np.bool_)
+    holes[3:5, 1] = True
+    assert np.array_equal(missing_rows(missing | holes), rows)
+    assert np.array_equal(holes_of(missing | holes), holes & ~missing)
+
+
+def test_a_band_across_the_frame_is_a_hole_and_no_field():
+    band = np.zeros((9, 4), np.bool_)
+    band[5] = band[7] = True
+    assert missing_rows(band) is None
+    assert np.array_equal(holes_of(band), band)
 
 
 def test_holes_between_missing_rows_are_filled_too(film):

@@ -9,6 +9,7 @@ from reelprior.models.device import Compute
 from reelprior.models.neighbours import Clip, Neighbours
 from reelprior.models.noise import NoiseModel
 from reelprior.models.settings import ComputeSettings, FusionSettings
+from reelprior.models.spatial import fill_holes
 
 SIGMA_8BIT = 15
 CLEAN = panned(5, 48, 64)
@@ -92,3 +93,30 @@ def test_forgetting_keeps_the_flows_of_the_frames_that_are_still_needed():
     around.forget(keep=range(1, 4))
     assert around.flow(2, 3) is kept
     assert around.flow(0, 1) is not dropped
+
+
+def test_a_hole_shows_what_its_neighbours_show():
+    """A wire that stays in place before a camera that moves: what is fetched from both sides, against the truth.
+
+    The pictures that flow is taken from have the wire filled from its rim, which gives 20 dB. Measured: 47 dB.
+    """
+    truth = panned(7, 80, 96, step=(3, 1))
+    missing = np.zeros((7, 80, 96), bool)
+    missing[:, :, 40:43] = True
+    frames = np.where(missing[:, None], np.float32(0.1), truth)
+    shown = np.stack([fill_holes(*pair) for pair in zip(frames, missing, strict=True)])
+    fused = neighbours(missing=missing, frames=frames, shown=shown).fused(3, radius=3)
+    hole = missing[3] & (fused.weight[0, 0].numpy() > 0)
+    assert hole.sum() > 0.9 * missing[3].sum()
+    assert psnr(picture(fused)[:, hole], truth[3][:, hole]) > 38
+
+
+def test_neighbours_of_two_opinions_leave_a_hole_to_the_prior():
+    """Flat frames whose hole shows black before and white after: nobody knows which is right."""
+    frames = np.full((3, 3, 48, 64), 0.5, np.float32)
+    frames[0, :, 20:28, 20:28], frames[2, :, 20:28, 20:28] = 0, 1
+    missing = np.zeros((3, 48, 64), bool)
+    missing[1, 20:28, 20:28] = True
+    flat = np.full_like(frames, 0.5)
+    fused = neighbours(missing=missing, frames=frames, shown=flat).fused(1, radius=1)
+    assert not fused.weight[0, 0, 22:26, 22:26].any()

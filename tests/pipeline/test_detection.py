@@ -128,6 +128,8 @@ def test_a_grown_and_feathered_mask_reaches_further_and_fades(run, shots, tmp_pa
         (Diagnosis(logo_percent=2.0), "logo", "2.0 %"),
         (Diagnosis(dropouts_percent=0.2), "inpaint", "hardly any noise"),
         (Diagnosis(blockiness=1.4), "inpaint", "hardly any noise"),
+        (Diagnosis(coding_sigma_8bit=4.4), "jpeg", "4.4 grey levels"),
+        (Diagnosis(coding_sigma_8bit=1.0), "inpaint", "hardly any noise"),
     ],
 )
 def test_the_preset_follows_from_what_is_wrong(shots, diagnosis, preset, why):

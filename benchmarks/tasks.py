@@ -1,0 +1,270 @@
+"""Super-resolution, holes and compression: each against classical means on the same pictures in the same run.
+
+Stills are those of the folder of data (Set5, the eleven grey pictures of the Deep Image Prior table), clips those of
+the other benchmarks and Vid4's walk. A task whose data are not there is left out, and the section says so.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from clips import decode, load, write
+from numpy.typing import NDArray
+from session import Session
+from table import Figure, Section, Table, at_least
+
+from reelprior.pipeline.job import Job
+from reelprior.pipeline.presets import load_settings
+from reelprior.pipeline.restore import run
+
+__all__ = ["luma", "measure", "psnr", "wire_mask"]
+
+Picture = NDArray[np.uint8]
+_CROP = 128
+_SEED = 11
+#: Published mean of Deep Image Prior for x4 on Set5 (Ulyanov et al. 2017, table 1).
+_PUBLISHED_SET5 = 29.90
+_REFERENCE_ON = "house"
+
+
+def measure(session: Session) -> Section:
+    """Every task whose data are there."""
+    figures: list[Figure] = []
+    tables: list[Table] = []
+    notes: list[str] = []
+    stills = session.data / "stills"
+    parts = (
+        ("Set5", stills / "set5", _set5),
+        ("Vid4 walk", session.data / "clips" / "vid4_walk", _walk),
+        ("wires", session.data, _wires),
+        ("half of the pixels missing", stills / "bernoulli11", _half),
+        ("JPEG", stills / "cset9", _jpeg),
+    )
+    for name, folder, part in parts:
+        if not folder.is_dir():
+            notes.append(f"{name}: left out, {folder.name} is not in the folder of data.")
+            continue
+        found, table = part(session, folder)
+        figures += found
+        tables.append(table)
+    return Section("Tasks", figures, tables, notes)
+
+
+def _set5(session: Session, folder: Path) -> tuple[list[Figure], Table]:
+    rows, scores = [], []
+    for path in _first(session, sorted((folder / "HR").glob("*.png"))):
+        truth = _read(path)
+        height, width = (side // 4 * 4 for side in truth.shape[:2])
+        small = _read(folder / "LR_bicubic" / "X4" / f"{path.stem}x4.png")
+        bicubic = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+        ours, seconds = _restore(session, small, f"set5-{path.stem}", preset="upscale", options={"scale": 4})
+        pair = [_luma_psnr(picture, truth[:height, :width]) for picture in (bicubic, ours)]
+        scores.append(pair)
+        rows.append((path.stem, *(f"{score:.2f}" for score in pair), f"{seconds:.0f}"))
+    means = np.mean(scores, 0)
+    rows.append(("mean", f"{means[0]:.2f}", f"{means[1]:.2f}", ""))
+    figure = at_least(
+        "x4, Set5, luma (published for DIP: 29.90)", float(means[1]), _PUBLISHED_SET5, unit="dB"
+    )
+    return [figure], Table(("x4, Set5: dB of luma", "bicubic", "reelprior", "s"), rows)
+
+
+def _walk(session: Session, folder: Path) -> tuple[list[Figure], Table]:
+    """Frames of Vid4's walk reduced by 4; the middle ones are measured."""
+    paths = sorted(folder.glob("*.png"))[: session.frames or 9]
+    truth = np.stack([_read(path)[:, :, ::-1] for path in paths])
+    truth = truth[:, : truth.shape[1] // 4 * 4, : truth.shape[2] // 4 * 4]
+    height, width = truth.shape[1:3]
+    small = np.stack([_reduced(frame) for frame in truth])
+    source = write(session.clip("walk-x4"), small)
+    results = {
+        "bicubic": np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_CUBIC) for f in small])
+    }
+    for name, radius in (("frame by frame", 0), ("with neighbours", 4)):
+        output = session.clip(f"walk-{radius}")
+        _run(session, source, output, "upscale", {"scale": 4, "enlarging.radius": radius})
+        results[name] = decode(output)
+    middle = range(len(truth) // 4, len(truth) - len(truth) // 4)
+    scores = {
+        name: float(np.mean([_luma_psnr(clip[t][..., ::-1], truth[t][..., ::-1], border=8) for t in middle]))
+        for name, clip in results.items()
+    }
+    gain = scores["with neighbours"] - scores["frame by frame"]
+    rows = [(name, f"{score:.2f}") for name, score in scores.items()]
+    return [at_least("x4, Vid4 walk: neighbours over single frames", gain, 1.0, unit="dB")], Table(
+        ("x4, Vid4 walk, middle frames", "dB of luma"), rows
+    )
+
+
+def _wires(session: Session, _: Path) -> tuple[list[Figure], Table]:
+    """Two wires that stay where they are in a moving picture."""
+    rows, gains = [], []
+    for case in session.cases():
+        truth = load(case, data=session.data, count=session.frames or 12)
+        mask = wire_mask(*truth.shape[1:3])
+        damaged = np.where(mask[None, :, :, None], np.uint8(30), truth)
+        source = write(session.clip(f"{case.name}-wire"), damaged)
+        mask_path = session.output / "clips" / f"{case.name}-wire.png"
+        cv2.imwrite(str(mask_path), mask.astype(np.uint8) * 255)
+        output = session.clip(f"{case.name}-wire-restored")
+        _run(session, source, output, "inpaint", {}, mask=mask_path)
+        clips = [
+            np.stack([cv2.inpaint(frame, mask.astype(np.uint8), 3, method) for frame in damaged])
+            for method in (cv2.INPAINT_TELEA, cv2.INPAINT_NS)
+        ]
+        scores = [psnr(clip[:, mask], truth[:, mask]) for clip in (*clips, decode(output))]
+        gains.append(scores[2] - max(scores[:2]))
+        rows.append((case.name, *(f"{score:.2f}" for score in scores)))
+    figure = at_least("wires: over Telea and NS, in the mask, mean", float(np.mean(gains)), 5, unit="dB")
+    return [figure], Table(("wires over motion: dB in the mask", "Telea", "NS", "reelprior"), rows)
+
+
+def _half(session: Session, folder: Path) -> tuple[list[Figure], Table]:
+    """Grey crops with every second pixel missing, at random."""
+    figures, rows = [], []
+    for path in _first(session, sorted(folder.glob("*.png"))):
+        truth = _middle(_read(path))
+        mask = np.random.default_rng(_SEED).random(truth.shape[:2]) < 0.5
+        damaged = np.where(mask[..., None], np.uint8(0), truth)
+        mask_path = session.output / "clips" / f"half-{path.stem}-mask.png"
+        mask_path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(mask_path), mask.astype(np.uint8) * 255)
+        telea = cv2.inpaint(damaged, mask.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+        ours, seconds = _restore(session, damaged, f"half-{path.stem}", preset="inpaint", mask=mask_path)
+        scores, cells = [psnr(telea, truth), psnr(ours, truth)], "-"
+        if path.stem.startswith(_REFERENCE_ON) and not session.is_shortened:
+            reference, reference_seconds = _restore(
+                session,
+                damaged,
+                "half-reference",
+                preset="reference",
+                mask=mask_path,
+                options={"denoise": "none"},
+            )
+            cells = f"{psnr(reference, truth):.2f}"
+            figures += [
+                at_least(
+                    f"half missing, {path.stem}: over the reference",
+                    scores[1] - psnr(reference, truth),
+                    0.5,
+                    unit="dB",
+                ),
+                at_least(
+                    f"half missing, {path.stem}: reference's time / ours", reference_seconds / seconds, 20
+                ),
+            ]
+        rows.append((path.stem, *(f"{score:.2f}" for score in scores), cells, f"{seconds:.0f}"))
+    return figures, Table(("half of the pixels missing, dB", "Telea", "reelprior", "reference", "s"), rows)
+
+
+def _jpeg(session: Session, folder: Path) -> tuple[list[Figure], Table]:
+    figures, rows = [], []
+    for quality in (10, 20):
+        gains = []
+        for path in _first(session, sorted(folder.glob("*.png"))):
+            truth = _middle(_read(path), side=256)
+            source = session.output / "clips" / f"jpeg-{quality}-{path.stem}.jpg"
+            source.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(source), truth, [cv2.IMWRITE_JPEG_QUALITY, quality])
+            output = source.with_suffix(".png")
+            _run(session, source, output, "jpeg", {})
+            before, after = psnr(_read(source), truth), psnr(_read(output), truth)
+            gains.append(after - before)
+            rows.append((f"{path.stem}, quality {quality}", f"{before:.2f}", f"{after:.2f}"))
+        figures.append(
+            at_least(f"JPEG quality {quality}: over the JPEG, mean", float(np.mean(gains)), 0.8, unit="dB")
+        )
+    return figures, Table(("JPEG, dB", "the JPEG", "reelprior"), rows)
+
+
+def psnr(picture: Picture, truth: Picture) -> float:
+    """In dB, of 8-bit levels."""
+    error = np.mean((picture.astype(np.float64) - truth) ** 2)
+    return float(10 * np.log10(255**2 / max(error, 1e-12)))
+
+
+def luma(picture: Picture) -> NDArray[np.float64]:
+    """Y' of BT.601, limited range, as tables of super-resolution measure it: (H, W, B'G'R') to (H, W)."""
+    weighted: NDArray[np.float64] = (
+        picture.astype(np.float64) @ np.array([24.966, 128.553, 65.481]) / 255 + 16
+    )
+    return weighted
+
+
+def wire_mask(height: int, width: int) -> NDArray[np.bool_]:
+    """Two lines across the picture, three pixels wide."""
+    canvas = np.zeros((height, width), np.uint8)
+    cv2.line(canvas, (0, height // 3), (width - 1, height // 2), 1, 3)
+    cv2.line(canvas, (width // 3, 0), (width // 2, height - 1), 1, 3)
+    return canvas > 0
+
+
+def _luma_psnr(picture: Picture, truth: Picture, *, border: int = 4) -> float:
+    inside = np.s_[border:-border, border:-border]
+    error = np.mean((luma(picture)[inside] - luma(truth)[inside]) ** 2)
+    return float(10 * np.log10(255**2 / error))
+
+
+def _reduced(frame: Picture) -> Picture:
+    """By 4, bicubic with antialiasing: OpenCV's has none, so that the frame is smoothed first."""
+    smooth = cv2.GaussianBlur(frame, (0, 0), 1.6)
+    return cv2.resize(smooth, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+
+
+def _middle(picture: Picture, *, side: int = _CROP) -> Picture:
+    top, left = (max(0, (length - side) // 2) for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
+
+
+def _first(session: Session, paths: Sequence[Path]) -> Iterator[Path]:
+    """All of them, or two for a trial."""
+    yield from paths[:2] if session.is_shortened else paths
+
+
+def _read(path: Path) -> Picture:
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise SystemExit(f"{path} cannot be read")
+    return np.asarray(picture, np.uint8)
+
+
+def _restore(
+    session: Session,
+    picture: Picture,
+    name: str,
+    *,
+    preset: str,
+    options: dict[str, object] | None = None,
+    mask: Path | None = None,
+) -> tuple[Picture, float]:
+    """Restore one picture as a job of its own; the result and the seconds that it took."""
+    source, output = (session.output / "clips" / f"{name}{suffix}.png" for suffix in ("", "-restored"))
+    source.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(source), picture)
+    started = time.perf_counter()
+    _run(session, source, output, preset, options or {}, mask=mask)
+    return _read(output), time.perf_counter() - started
+
+
+def _run(
+    session: Session,
+    source: Path,
+    output: Path,
+    preset: str,
+    options: dict[str, object],
+    *,
+    mask: Path | None = None,
+) -> None:
+    settings = load_settings(preset, overrides=session.overrides, options=options)
+    run(
+        Job(
+            input=str(source),
+            output=str(output),
+            settings=settings,
+            mask=None if mask is None else str(mask),
+            resume=False,
+            overwrite=True,
+        )
+    )
