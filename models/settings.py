@@ -108,7 +108,9 @@ class CollaborativeSettings(_Group):
     @model_validator(mode="after")
     def _more_where_alike(self) -> Self:
         if self.group_alike < self.group:
-            raise ValueError(f"group_alike must be at least group, which is {self.group}, not {self.group_alike}")
+            raise ValueError(
+                f"group_alike must be at least group, which is {self.group}, not {self.group_alike}"
+            )
         return self
 
 
