@@ -3,6 +3,7 @@
 The first file of each frame size and kind of wish gets a `trial`; the others are reckoned by their frames.
 """
 
+import json
 import multiprocessing
 from collections import defaultdict
 from collections.abc import Sequence
@@ -139,8 +140,8 @@ def _look(item: Item) -> tuple[MediaInfo | None, str | None]:
 
 
 def _job(item: Item) -> Job:
-    job = Job.model_validate_json(f'{{"input": "source", "output": "output", {item.job[1:]}')
-    return job.model_copy(update={"input": item.source, "output": item.output})
+    fields = {name: value for name, value in json.loads(item.job).items() if name != "beside"}
+    return Job.model_validate(fields | {"input": item.source, "output": item.output})
 
 
 def _measure(item: Item, options: BatchOptions) -> Trial:
