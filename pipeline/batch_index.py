@@ -19,10 +19,10 @@ INDEX_NAME = "batch.reelprior.html"
 
 #: What a report's verdict is called in a list of files.
 _VERDICTS = {
-    "better": "better than a cheap filter, see its report",
-    "no better": "no better than a cheap filter, see its report",
-    "worse": "no nearer to the reference than the source, see its report",
-    "mixed": "in some ways better, in others worse than a cheap filter, see its report",
+    "better": "better than a cheap filter",
+    "no better": "no better than a cheap filter",
+    "worse": "no nearer to the reference than the source",
+    "mixed": "better in some ways, worse in others",
 }
 
 _TIME = re.compile(r"Written [-:\d ]+ UTC")

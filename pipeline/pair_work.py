@@ -175,7 +175,7 @@ class _Watch(Display):
 
 
 def _picture_path(folder: Path, job: PairJob) -> Path:
-    return folder / f"picture{Path(job.output).suffix.lower()}"
+    return folder / "chunks" / f"picture{Path(job.output).suffix.lower()}"
 
 
 def _identity(job: PairJob, source_hash: str) -> str:

@@ -6,6 +6,7 @@ files and wins. ``configs/examples/batch.toml`` explains every key.
 
 import difflib
 import json
+import logging
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -68,6 +69,10 @@ class Wishes(FileOptions):
                 raise UsageError(
                     f"mask {self.mask}: a flash/no-flash pair takes none: leave it out, or --no-pairs"
                 )
+            if self.framemd5 or self.premis:
+                _log.warning(
+                    "flash/no-flash pairs get no hashes of frames and no PREMIS events: clips and pictures do"
+                )
             settings = self.settings(fitting="flash").model_dump(mode="json")
             return json.dumps(
                 {"settings": settings, "align": self.align, "bits": self.bits, "beside": beside}
@@ -77,6 +82,8 @@ class Wishes(FileOptions):
         fields = self.job("source", "output").model_dump(mode="json", exclude={"input", "output"})
         return json.dumps(fields | {"beside": beside})
 
+
+_log = logging.getLogger(__name__)
 
 _AnyWishes = TypeVar("_AnyWishes", bound=Wishes)
 
