@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 import clips
 import numpy as np
 from distributed import Client, LocalCluster
-from session import CLI, Session
+from session import BATCHES, CLI, Session
 from table import Figure, Section, Table, at_least, at_most
 
 from reelprior.pipeline.backlog import Backlog, Task
@@ -53,8 +54,12 @@ def measure(session: Session) -> Section:
     shorten = session.is_shortened
     figures: list[Figure] = []
     rows: list[tuple[str, str, str]] = []
-    for part in (_overhead, _two_workers, _large_cluster, _resume):
+    for name, part in _PARTS.items():
+        if session.batches and name not in session.batches:
+            continue
         found, lines = part(session, shorten)
+        for line in lines:
+            print(*line, sep=": ", file=sys.stderr, flush=True)
         figures += found
         rows += lines
     notes = [
@@ -277,7 +282,7 @@ def _resume(session: Session, shorten: bool) -> Part:
 
 def _finished_batch(folder: Path, count: int) -> Path:
     """The directory of a batch of small files that are done, as the store has them."""
-    job = Wishes().job(Path("a"), Path("b")).model_dump_json(exclude={"input", "output"})
+    job = Wishes().wish("video")
     item = Item("", "", "video", 0, wish_hash(job, "video"), job)
     job_dir = folder / "out.reelprior"
     for name in ("in", "out", "out.reelprior"):
@@ -297,3 +302,6 @@ def _finished_batch(folder: Path, count: int) -> Path:
     store.save(entries, wishes={item.wish: item.job}, values={"options": "{}"})
     store.close()
     return job_dir
+
+
+_PARTS = dict(zip(BATCHES, (_overhead, _two_workers, _large_cluster, _resume), strict=True))

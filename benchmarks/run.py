@@ -17,7 +17,7 @@ from clips import CASES, DATA
 from machine import describe_machine
 from methods import ENGINES, PEERS
 from noises import NOISES
-from session import Session
+from session import BATCHES, Session
 from table import embed, render, to_json
 
 from reelprior.pipeline.versions import versions
@@ -56,6 +56,7 @@ def main() -> int:
         clips=options.clips,
         noises=options.noises,
         methods=options.methods,
+        batches=options.batches,
     )
     session.output.mkdir(parents=True, exist_ok=True)
     machine = describe_machine()
@@ -78,7 +79,8 @@ def main() -> int:
         (session.output / name).write_text(svg, encoding="utf-8")
     if options.update_readme:
         page = _HERE / "README.md"
-        page.write_text(embed(page.read_text(encoding="utf-8"), text), encoding="utf-8")
+        alone = options.only[0] if options.only and len(options.only) == 1 else None
+        page.write_text(embed(page.read_text(encoding="utf-8"), text, part=alone), encoding="utf-8")
         for name, svg in pictures.items():
             (_HERE / name).write_text(svg, encoding="utf-8")
     passed = all(figure.passed for section in sections for figure in section.figures)
@@ -100,6 +102,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         ("--clips", [case.name for case in CASES]),
         ("--noises", list(NOISES)),
         ("--methods", [method.name for method in (*PEERS, *ENGINES)]),
+        ("--batches", list(BATCHES)),
     ):
         parser.add_argument(
             option,

@@ -16,10 +16,13 @@ from reelprior.pipeline.presets import load_settings
 from reelprior.pipeline.restore import run
 from reelprior.pipeline.result import Result
 
-__all__ = ["SIGMA_8BIT", "Session"]
+__all__ = ["BATCHES", "SIGMA_8BIT", "Session"]
 
 #: Of the benchmarks that look at one noise level only.
 SIGMA_8BIT = 25.0
+
+#: What can be measured of batches, each by itself.
+BATCHES = ("overhead", "workers", "cluster", "resume")
 
 CLI = (sys.executable, "-m", "reelprior.pipeline.cli")
 
@@ -38,8 +41,8 @@ class Session:
         At most so many frames of each clip; None for a real run.
     overrides
         ``key=value`` over the preset in every restoration; empty for a real run.
-    clips, noises, methods
-        Names of those that are compared; empty for all.
+    clips, noises, methods, batches
+        Names of those that are compared, and of the parts of the benchmark of batches; empty for all.
     memo
         What one benchmark measured and another one needs too.
     """
@@ -51,6 +54,7 @@ class Session:
     clips: tuple[str, ...] = ()
     noises: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
+    batches: tuple[str, ...] = ()
     memo: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -147,18 +147,28 @@ def to_json(
     }
 
 
-def embed(page: str, results: str) -> str:
-    """The page with everything between its two markers replaced.
+def embed(page: str, results: str, *, part: str | None = None) -> str:
+    """The page with everything between two markers replaced.
+
+    Parameters
+    ----------
+    page, results
+        The page, and what goes into it.
+    part
+        Of a run of one part, its name: if the page has a place of its own for it, that is where its results go.
 
     Raises
     ------
     ValueError
         If the page does not have each marker once, in this order.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in rest or END in before + after:
-        raise ValueError(f"the page needs {BEGIN} and {END}, once each, in this order")
+    first, last = BEGIN, END
+    if part is not None and f"<!-- results of {part} -->" in page:
+        first, last = f"<!-- results of {part} -->", f"<!-- end of results of {part} -->"
+    before, begin, rest = page.partition(first)
+    _, end, after = rest.partition(last)
+    if not (begin and end) or first in rest or last in before + after:
+        raise ValueError(f"the page needs {first} and {last}, once each, in this order")
     return f"{before}{begin}\n\n{results.strip()}\n\n{end}{after}"
 
 

@@ -33,6 +33,8 @@ _LIKENESS = torch.tensor([1.0, 0.5, 0.5])
 _BATCH = 1024
 #: A patch whose likeness reaches outside the picture is never chosen.
 _OUTSIDE = 1e3
+#: Displacements up to this are all looked at; of larger ones a quarter, which cost little quality and little time.
+_NEAR = 3
 _KAISER_BETA = 2.0
 #: Least variance, so that footage without noise divides by something.
 _LEAST = 1e-14
@@ -74,6 +76,7 @@ def collaborate(
             update={
                 "step": settings.step_alone,
                 "group": settings.group_alone,
+                "group_alike": max(2 * settings.group_alone, settings.group_alike),
                 "search": settings.search_alone,
             }
         )
@@ -85,9 +88,10 @@ def collaborate(
         for k in near if t == 0 else near[-1:]:
             window.load(k)
         around.forget(keep=near)
-        positions = _find(window, t, {k: around.flow(t, k) for k in near if k != t}, settings)
-        for start in range(0, len(positions), _BATCH):
-            _shrink(window, positions[start : start + _BATCH])
+        groups = _find(window, t, {k: around.flow(t, k) for k in near if k != t}, settings)
+        for group in groups:
+            for start in range(0, len(group), _BATCH):
+                _shrink(window, group[start : start + _BATCH])
         # No later group reaches back to the first frame in reach.
         for k in range(t - radius, t - radius + 1) if t + 1 < frames else range(t - radius, frames):
             if k >= 0:
@@ -152,6 +156,10 @@ class _Window:
         frame = self.pilot[:, self._pixels_of(k)].reshape(1, 3, *self.size)
         return frame * _LIKENESS.to(frame).sqrt()[:, None, None]
 
+    def noise_at(self, k: int, row: Tensor, column: Tensor) -> Tensor:
+        """(N,) variance of the luminance's noise in frame k at rows and columns (N, 1)."""
+        return self.variance[0, self.first_pixel(k) + row * self.size[1] + column].reshape(-1)
+
     def first_pixel(self, k: int) -> int:
         """The number of frame k's first pixel."""
         return (k % self.slots) * self.size[0] * self.size[1]
@@ -179,8 +187,12 @@ class _Window:
         return slice(first, first + self.size[0] * self.size[1])
 
 
-def _find(window: _Window, t: int, flows: dict[int, Tensor], settings: CollaborativeSettings) -> Tensor:
-    """(N, K) int64: where the patches most like each of frame t's patches begin, as flat pixel numbers."""
+def _find(window: _Window, t: int, flows: dict[int, Tensor], settings: CollaborativeSettings) -> list[Tensor]:
+    """Where the patches most like each of frame t's patches begin: flat pixel numbers (N, K) int64 for several K.
+
+    The more patches the less noise is kept, as long as they show the same. A patch goes into the largest group whose
+    members all differ from it by less than ``settings.alike`` times the noise variance.
+    """
     height, width = window.size
     patch, step = settings.patch, settings.step
     reference = window.picture(t)
@@ -204,9 +216,17 @@ def _find(window: _Window, t: int, flows: dict[int, Tensor], settings: Collabora
         distances.append(distance)
         positions.append(window.first_pixel(k) + row * width + column)
     distances_of_all = torch.cat(distances, 1)
-    group = min(settings.group, distances_of_all.shape[1])
-    nearest = distances_of_all.topk(group, dim=1, largest=False).indices
-    return torch.cat(positions, 1).gather(1, nearest)
+    most = min(settings.group_alike, distances_of_all.shape[1])
+    nearest = distances_of_all.topk(most, dim=1, largest=False)
+    chosen = torch.cat(positions, 1).gather(1, nearest.indices)
+    allowed = settings.alike * window.noise_at(t, y + patch // 2, x + patch // 2)
+    groups, left = [], torch.ones(len(chosen), dtype=torch.bool, device=chosen.device)
+    while most > settings.group:
+        fit = left & (nearest.values[:, most - 1] < allowed)
+        groups.append(chosen[fit, :most])
+        left = left & ~fit
+        most = max(settings.group, most // 2)
+    return [*groups, chosen[left, :most]]
 
 
 def _most_alike(
@@ -215,18 +235,29 @@ def _most_alike(
     """Of the displacements up to ``reach`` pixels, each patch's best ones: distance, dy, dx, (N, K) each."""
     height, width = reference.shape[-2:]
     padded = functional.pad(other, (reach,) * 4, value=_OUTSIDE)
-    side = 2 * reach + 1
+    offsets = _offsets(reach)
     distances = []
-    for dy in range(side):
-        for dx in range(side):
-            shifted = padded[..., dy : dy + height, dx : dx + width]
-            difference = (reference - shifted).square_().sum(1, keepdim=True)
-            distances.append(functional.avg_pool2d(difference, settings.patch, settings.step).reshape(-1))
+    for dy, dx in offsets:
+        shifted = padded[..., reach + dy : reach + dy + height, reach + dx : reach + dx + width]
+        difference = (reference - shifted).square_().sum(1, keepdim=True)
+        distances.append(functional.avg_pool2d(difference, settings.patch, settings.step).reshape(-1))
     if other is reference:
         # Among equals a patch itself comes first, so that every pixel belongs to a group.
-        distances[reach * side + reach] = torch.full_like(distances[0], -1.0)
-    best = torch.stack(distances, 1).topk(min(settings.group, side * side), dim=1, largest=False)
-    return best.values, best.indices // side - reach, best.indices % side - reach
+        distances[offsets.index((0, 0))] = torch.full_like(distances[0], -1.0)
+    best = torch.stack(distances, 1).topk(min(settings.group_alike, len(offsets)), dim=1, largest=False)
+    chosen = torch.tensor(offsets, device=best.indices.device)[best.indices]
+    return best.values, chosen[..., 0], chosen[..., 1]
+
+
+def _offsets(reach: int) -> list[tuple[int, int]]:
+    """Displacements (dy, dx) up to ``reach``: all of them near by, every second one in both directions farther away."""
+    side = range(-reach, reach + 1)
+    return [
+        (dy, dx)
+        for dy in side
+        for dx in side
+        if max(abs(dy), abs(dx)) <= _NEAR or (dy % 2 == 0 and dx % 2 == 0)
+    ]
 
 
 def _shrink(window: _Window, positions: Tensor) -> None:

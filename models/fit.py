@@ -90,6 +90,7 @@ class Prior:
         seed: int,
     ) -> None:
         self.engine, self.compute, self.size = engine, compute, size
+        self._guide_channels, self._seed = guide_channels, seed
         network = engine.network
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
@@ -112,6 +113,12 @@ class Prior:
         self.code = (code * network.code_scale).to(compute.device)
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), lr=engine.fit.learning_rate, betas=engine.fit.betas, fused=True
+        )
+
+    def of_size(self, size: tuple[int, int]) -> "Prior":
+        """A prior at its random start like this one was, for pictures of another size."""
+        return Prior(
+            self.engine, self.compute, size=size, guide_channels=self._guide_channels, seed=self._seed
         )
 
     def generate(self, guides: Tensor | None, *, code_noise: float = 0.0) -> Tensor:

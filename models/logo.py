@@ -60,7 +60,7 @@ def find_logo(frames: NDArray[np.uint8]) -> Defects:
         return Defects(confidence)
     drawing = _drawing(frames)
     gap = max(5, round(_GAP * np.hypot(height, width))) | 1
-    joined = cv2.morphologyEx(drawing.edges.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
+    joined = _closed(drawing.edges, gap)
     number, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     for label in range(1, number):
         left, top, wide, high = boxes[label, :4]
@@ -126,6 +126,13 @@ def _holding(areas: NDArray[np.bool_], seeds: NDArray[np.bool_], *, least: int) 
     held[0] = False
     holding: NDArray[np.bool_] = held[labels]
     return holding
+
+
+def _closed(areas: NDArray[np.bool_], side: int) -> NDArray[np.uint8]:
+    """Areas joined over gaps; not with the picture's border, as without a rim whatever is near it would be."""
+    rimmed = np.pad(areas.astype(np.uint8), side)
+    closed = cv2.morphologyEx(rimmed, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    return np.asarray(closed[side:-side, side:-side], np.uint8)
 
 
 def _integrate(across: Plane, down: Plane) -> Plane:

@@ -59,6 +59,7 @@ class FitSettings(_Group):
     """One frame's fit by Adam from a random start."""
 
     iterations: Annotated[int, Field(ge=1)] = 1000
+    coarse_iterations: Annotated[int, Field(ge=0)] = 200
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.99)
     code_noise: Annotated[float, Field(ge=0)] = 0.0
@@ -71,10 +72,10 @@ class TemporalSettings(_Group):
     """How one frame's fit helps the next."""
 
     enabled: bool = True
-    key_iterations: Annotated[int, Field(ge=1)] = 200
+    key_iterations: Annotated[int, Field(ge=1)] = 60
     passes: Literal[1, 2] = 1
-    warm_iterations: Annotated[int, Field(ge=1)] = 20
-    second_iterations: Annotated[int, Field(ge=1)] = 40
+    warm_iterations: Annotated[int, Field(ge=1)] = 10
+    second_iterations: Annotated[int, Field(ge=1)] = 20
     second_learning_rate: Annotated[float, Field(gt=0)] = 0.005
     consistency_weight: Annotated[float, Field(ge=0)] = 0.02
     add_back: bool = True
@@ -93,17 +94,27 @@ class CollaborativeSettings(_Group):
     """Collaborative filtering of the captured frames, with the prior's results as the pilot."""
 
     enabled: bool = True
-    radius: Annotated[int, Field(ge=0)] = 4
+    radius: Annotated[int, Field(ge=0)] = 6
     patch: Annotated[int, Field(ge=2, le=32)] = 8
     step: Annotated[int, Field(ge=1)] = 4
     group: Annotated[int, Field(ge=1)] = 8
+    group_alike: Annotated[int, Field(ge=1)] = 16
+    alike: Annotated[float, Field(ge=0)] = 0.15
     search: Annotated[int, Field(ge=1)] = 8
-    neighbour_search: Annotated[int, Field(ge=1)] = 3
+    neighbour_search: Annotated[int, Field(ge=1)] = 2
     step_alone: Annotated[int, Field(ge=1)] = 3
     group_alone: Annotated[int, Field(ge=1)] = 16
     search_alone: Annotated[int, Field(ge=1)] = 14
     unseen_steps: Annotated[int, Field(ge=0)] = 24
     bounded_steps: Annotated[int, Field(ge=0)] = 8
+
+    @model_validator(mode="after")
+    def _more_where_alike(self) -> Self:
+        if self.group_alike < self.group:
+            raise ValueError(
+                f"group_alike must be at least group, which is {self.group}, not {self.group_alike}"
+            )
+        return self
 
 
 class EnlargingSettings(_Group):
@@ -128,8 +139,8 @@ class StoppingSettings(_Group):
 
     rule: Literal["held_out", "variance", "discrepancy"] = "held_out"
     held_out: Annotated[float, Field(ge=0, lt=0.5)] = 0.03
-    floor: Annotated[int, Field(ge=0)] = 200
-    patience: Annotated[int, Field(ge=1)] = 150
+    floor: Annotated[int, Field(ge=0)] = 60
+    patience: Annotated[int, Field(ge=1)] = 50
     window: Annotated[int, Field(ge=2)] = 10
     discrepancy: Annotated[float, Field(ge=0)] = 1.0
 

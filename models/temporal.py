@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reelprior.models.coarse import can_be_halved, fit_coarse
 from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
 from reelprior.models.fit import Prior, Problem, Reference, fit
@@ -141,13 +142,9 @@ class _Walk:
         around = self._neighbours(self.shown)
         fused = around.fused(key, radius=self.engine.fusion.radius)
         shown = around.shown(key)
-        fit(
-            self.prior,
-            Problem((fused,), self._guides(shown, shown), self.noise, around.captured(key)),
-            iterations=budget,
-            learning_rate=self.engine.fit.learning_rate,
-            discrepancy=self.engine.stopping.discrepancy,
-            on_iteration=lambda done, loss: told(key, done / budget, loss),
+        problem = Problem((fused,), self._guides(shown, shown), self.noise, around.captured(key))
+        self._fit_from_start(
+            problem, budget, self.engine.stopping.discrepancy, lambda done, loss: told(key, done, loss)
         )
 
     def frame_by_frame(self, wanted: range, on_step: OnStep) -> NDArray[np.float32]:
@@ -262,14 +259,37 @@ class _Walk:
         self, t: int, around: Neighbours, fused: Observation, on_iteration: Callable[[float, float], None]
     ) -> Tensor:
         """Fit a frame from the prior's random start, stopped by held-out pixels; (1, 3, H, W)."""
-        iterations = self.engine.fit.iterations
         hidden, shown = self._hide_pixels(t)
+        guides = self._guides(shown, shown)
+        problem = Problem((fused,), guides, self.noise, around.captured(t), hidden=hidden)
+        return self._fit_from_start(problem, self.engine.fit.iterations, 0.0, on_iteration)
+
+    def _fit_from_start(
+        self,
+        problem: Problem,
+        iterations: int,
+        discrepancy: float,
+        on_iteration: Callable[[float, float], None],
+    ) -> Tensor:
+        """Fit the prior, at its random start, coarse to fine; ``on_iteration`` gets the share done and the loss."""
+        settings = self.engine.fit
+        coarse = min(settings.coarse_iterations, settings.iterations) if can_be_halved(problem) else 0
+        work = coarse / 4 + iterations
+        if coarse:
+            fit_coarse(
+                self.prior,
+                problem,
+                iterations=coarse,
+                learning_rate=settings.learning_rate,
+                on_iteration=lambda done, loss: on_iteration(done / 4 / work, loss),
+            )
         return fit(
             self.prior,
-            Problem((fused,), self._guides(shown, shown), self.noise, around.captured(t), hidden=hidden),
+            problem,
             iterations=iterations,
-            learning_rate=self.engine.fit.learning_rate,
-            on_iteration=lambda done, loss: on_iteration(done / iterations, loss),
+            learning_rate=settings.learning_rate,
+            discrepancy=discrepancy,
+            on_iteration=lambda done, loss: on_iteration((coarse / 4 + done) / work, loss),
         )
 
     def _pass(

@@ -4,12 +4,13 @@ Reads top to bottom: plan the files, judge what there is to do, take the steps, 
 early only for what concerns every file (Ctrl-C, a full disk, a lost scheduler); what concerns one file is its failure.
 """
 
+import functools
 import json
 import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,15 +19,15 @@ from dask.system import CPU_COUNT
 
 from reelprior.io.errors import OutputError
 from reelprior.io.files import unwritable
-from reelprior.pipeline.batch_plan import Item, judge, plan_items
+from reelprior.pipeline.batch_index import refresh_index
+from reelprior.pipeline.batch_plan import Item, judge, plan_items, wish_covers
 from reelprior.pipeline.batch_result import BatchOptions, BatchResult
 from reelprior.pipeline.batchdir import BatchDirectory
 from reelprior.pipeline.errors import Interrupted
 from reelprior.pipeline.events import EventLog
-from reelprior.pipeline.job import content_hash
 from reelprior.pipeline.lock import held
 from reelprior.pipeline.progress import Display
-from reelprior.pipeline.stamp import stamp
+from reelprior.pipeline.stamp import content_hash_of, stamp, stamp_of
 from reelprior.pipeline.store import Entry, Store
 from reelprior.pipeline.wishes import Wishes
 
@@ -80,16 +81,24 @@ def run_batch(
     _make_folder(output)
     with held(directory.path), closing(Store.create(directory.store_path)) as store:
         before = {entry.output: entry for entry in store.entries()}
-        entries = _judge_all(_number(items, before), before, options.overwrite, retry_failed)
+        jobs = {item.wish: item.job for item in items}
+
+        @functools.cache
+        def covers(done: str, wanted: str, kind: str) -> bool:
+            return wish_covers(store.wish(done), jobs[wanted], kind)
+
+        entries = _judge_all(_number(items, before), before, options.overwrite, retry_failed, covers)
         wanted = {entry.id for entry in entries}
         store.save(
             entries,
-            wishes={item.wish: item.job for item in items},
+            wishes=jobs,
             values={"options": options.model_dump_json(), "output": str(output.absolute())},
             # Of what is no longer asked for, what was done stays on record.
             forget=[old.id for old in before.values() if old.id not in wanted and old.state != "done"],
         )
-        return _Run(directory, store, options, display).do(entries, [item.source for item in items])
+        return _Run(directory, store, options, output.absolute(), display).do(
+            entries, [path for item in items for path in (item.source, item.partner) if path]
+        )
 
 
 def resume_batch(
@@ -114,11 +123,20 @@ def resume_batch(
         stored = BatchOptions.model_validate_json(store.value("options") or "{}")
         options = stored.model_copy(update=changes or {})
         before = {entry.output: entry for entry in store.entries()}
-        entries = _judge_all(list(before.values()), before, options.overwrite, retry_failed)
+        entries = _judge_all(
+            list(before.values()),
+            before,
+            options.overwrite,
+            retry_failed,
+            lambda done, wanted, _: done == wanted,
+        )
         changed = [entry for entry in entries if entry != before[entry.output]]
         if changed:
             store.save(changed, values={"options": options.model_dump_json()})
-        return _Run(directory, store, options, display).do(entries, [entry.source for entry in entries])
+        output = Path(store.value("output") or directory.path)
+        return _Run(directory, store, options, output, display).do(
+            entries, [path for entry in entries for path in entry.sources]
+        )
 
 
 def _make_folder(output: Path) -> None:
@@ -139,16 +157,26 @@ def _number(items: list[Item], before: dict[str, Entry]) -> list[Entry]:
         number = known.id if known else next_id
         next_id += known is None
         entries.append(
-            Entry(number, item.source, item.output, item.kind, item.priority, "queued", None, item.wish)
+            Entry(
+                *(number, item.source, item.output, item.kind, item.priority, "queued", None, item.wish),
+                partner=item.partner,
+            )
         )
     return entries
 
 
 def _judge_all(
-    entries: list[Entry], before: dict[str, Entry], overwrite: bool, retry_failed: bool
+    entries: list[Entry],
+    before: dict[str, Entry],
+    overwrite: bool,
+    retry_failed: bool,
+    covers: Callable[[str, str, str], bool],
 ) -> list[Entry]:
-    def is_same(path: str, known: str | None) -> Callable[[], bool]:
-        return lambda: known is not None and content_hash(path) == known
+    def is_same(paths: Sequence[str], known: str | None) -> Callable[[], bool]:
+        return lambda: known is not None and content_hash_of(paths) == known
+
+    def is_covered(entry: Entry, old: Entry | None) -> Callable[[], bool]:
+        return lambda: old is not None and old.kind == entry.kind and covers(old.wish, entry.wish, entry.kind)
 
     judged = []
     for entry in entries:
@@ -157,10 +185,11 @@ def _judge_all(
             judge(
                 entry,
                 before=old,
-                source_stamp=stamp(entry.source),
+                source_stamp=stamp_of(entry.sources),
                 output_stamp=stamp(entry.output),
-                same_source=is_same(entry.source, old.source_hash if old else None),
-                same_output=is_same(entry.output, old.output_hash if old else None),
+                same_source=is_same(entry.sources, old.source_hash if old else None),
+                same_output=is_same([entry.output], old.output_hash if old else None),
+                same_wish=is_covered(entry, old),
                 overwrite=overwrite,
                 retry_failed=retry_failed,
             )
@@ -172,9 +201,14 @@ class _Run:
     """One run over the files that are queued."""
 
     def __init__(
-        self, directory: BatchDirectory, store: Store, options: BatchOptions, display: Display | None
+        self,
+        directory: BatchDirectory,
+        store: Store,
+        options: BatchOptions,
+        output: Path,
+        display: Display | None,
     ) -> None:
-        self._directory, self._store, self._options = directory, store, options
+        self._directory, self._store, self._options, self._output = directory, store, options, output
         self._display = display or Display()
 
     def do(self, entries: list[Entry], sources: list[str]) -> BatchResult:
@@ -185,20 +219,28 @@ class _Run:
         for number in done.intersection(self._directory.jobs()):
             self._directory.remove_job(number)  # left by a client that was killed between the two
         restored = 0
-        if queued:
-            restored = self._restore(queued, sources)
-        after = {entry.id: entry for entry in self._store.entries()}
-        now = [after[entry.id] for entry in entries]
+        try:
+            if queued:
+                restored = self._restore(queued, sources)
+        finally:
+            after = {entry.id: entry for entry in self._store.entries()}
+            now = [after[entry.id] for entry in entries]
+            index = refresh_index(self._output, now, note=self._what_remains(now))
         return BatchResult(
             directory=self._directory.path,
             states=dict(Counter(entry.state for entry in now)),
             restored=restored,
             unchanged=len(done),
             seconds=time.monotonic() - started,
+            index=index,
             failures={
                 entry.source: entry.reason or "" for entry in now if entry.state in {"failed", "skipped"}
             },
         )
+
+    def _what_remains(self, entries: list[Entry]) -> str:
+        waiting = sum(entry.state in {"queued", "running"} for entry in entries)
+        return f"{waiting} wait: go on with reelprior resume {self._directory.path}" if waiting else ""
 
     def _restore(self, queued: list[Entry], sources: list[str]) -> int:
         # What follows needs torch, whose import takes seconds that a batch with nothing to do should not take.

@@ -7,30 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reelprior.pipeline.errors import UsageError
+from reelprior.pipeline.file_options import FileOptions, takes
 from reelprior.pipeline.options import (
-    DeblockOption,
-    DeflickerOption,
-    DenoiseOption,
     DeviceOption,
-    DropoutsOption,
-    DustOption,
-    EncoderOption,
-    FramesOption,
     JsonOption,
     LogLevelOption,
-    LogoOption,
     OverwriteOption,
-    PresetOption,
     QuietOption,
-    ScaleOption,
     SchedulerOption,
-    ScratchesOption,
-    SeedOption,
-    SetOption,
     WorkersOption,
-    parse_pairs,
 )
-from reelprior.pipeline.quality import Quality
 from reelprior.pipeline.terminal import interruptible, make_display, set_up_logging
 
 if TYPE_CHECKING:
@@ -53,36 +39,32 @@ RetryOption = Annotated[bool, typer.Option("--retry-failed", help="Try again wha
 
 def add_batch_commands(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command()(batch)
+    app.command()(takes(FileOptions)(batch))
     app.command()(resume)
     app.command()(status)
 
 
 def batch(  # noqa: PLR0917 - typer calls it by keyword
+    wanted: FileOptions,
     source: Annotated[
         str | None, typer.Argument(metavar="SOURCE", help="A folder, a pattern, or a job file (.toml).")
     ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the outputs; folders are kept.")
     ] = None,
-    preset: PresetOption = None,
-    changes: SetOption = None,
-    quality: Annotated[Quality | None, typer.Option(help="How much time may be spent.")] = None,
-    denoise: DenoiseOption = None,
-    mask: Annotated[str | None, typer.Option(help="White = missing in every file.")] = None,
-    scale: ScaleOption = None,
-    deblock: DeblockOption = None,
-    scratches: ScratchesOption = None,
-    dust: DustOption = None,
-    dropouts: DropoutsOption = None,
-    logo: LogoOption = None,
-    deflicker: DeflickerOption = None,
-    frames: FramesOption = None,
-    codec: Annotated[str | None, typer.Option(help="Encoder of the outputs; FFV1 by default.")] = None,
-    encoder_options: EncoderOption = None,
-    pix_fmt: Annotated[str | None, typer.Option(help="Pixel format of the outputs.")] = None,
     suffix: Annotated[str | None, typer.Option(help="Ending of videos; .mkv by default.")] = None,
-    seed: SeedOption = None,
+    report: Annotated[bool, typer.Option("--report", help="A quality report beside every output.")] = False,
+    access: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ENDING", help="An access copy of every clip: .mp4 or .webm; repeatable."),
+    ] = None,
+    pairs: Annotated[
+        bool | None,
+        typer.Option(
+            "--pairs/--no-pairs",
+            help="Flash/no-flash pairs; unless told, they are looked for where names are not numbers.",
+        ),
+    ] = None,
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,
     device: DeviceOption = None,
@@ -112,29 +94,14 @@ def batch(  # noqa: PLR0917 - typer calls it by keyword
         raise UsageError("--workers starts a cluster and --scheduler joins one: give one of them")
     if suffix is not None and not suffix.startswith("."):
         raise UsageError(f"--suffix {suffix}: write it with its dot, for example .mp4")
-    given = {
-        "preset": preset,
-        "quality": quality,
-        "denoise": denoise,
-        "mask": mask,
-        "scale": scale,
-        "deblock": deblock,
-        "scratches": scratches,
-        "dust": dust,
-        "dropouts": dropouts,
-        "logo": logo,
-        "deflicker": deflicker,
-        "frames": frames,
-        "codec": codec,
-        "pix_fmt": pix_fmt,
+    own: dict[str, Any] = {
         "suffix": suffix,
-        "seed": seed,
-        "set": tuple(changes or ()),
-        "encoder_options": parse_pairs(encoder_options or ()),
+        "report": report or None,
+        "access": access or None,
+        "pairs": pairs,
     }
-    wishes = Wishes.model_validate(
-        {name: value for name, value in given.items() if value not in (None, (), {})}
-    )
+    given = {name: getattr(wanted, name) for name in wanted.model_fields_set}
+    wishes = Wishes(**given, **{name: value for name, value in own.items() if value is not None})
     options = BatchOptions(
         workers=workers,
         scheduler=_lasting(scheduler),
@@ -245,6 +212,8 @@ def _report(result: "BatchResult", *, as_json: bool, quiet: bool) -> None:
         typer.echo(json.dumps(result.to_json()))
     elif not quiet:
         typer.echo(f"{_readable(result.states)}; {result.restored} restored in {result.seconds:.0f} s")
+        if result.index is not None:
+            typer.echo(f"index: {result.index}")
         for source, reason in result.failures.items():
             # Most reasons name the file already.
             typer.echo(f"not done: {reason if source in reason else f'{source}: {reason}'}", err=True)

@@ -8,17 +8,19 @@ import functools
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from reelprior.io.images import list_images
 from reelprior.pipeline.discovery import Found, find_sources, is_pattern
 from reelprior.pipeline.errors import UsageError
+from reelprior.pipeline.pairs import output_name
 from reelprior.pipeline.store import Entry, State
 from reelprior.pipeline.wishes import FileEntry, Wishes, load_job_file, with_absolute_paths
 
-__all__ = ["Item", "judge", "plan_items", "wish_hash"]
+__all__ = ["Item", "judge", "plan_items", "wish_covers", "wish_hash"]
 
 _PICTURES_KEPT = frozenset({".png", ".tif", ".tiff"})
 """Outputs of pictures keep these endings, and are PNG otherwise."""
@@ -39,7 +41,9 @@ class Item:
     wish
         Hash of ``job``, see `wish_hash`.
     job
-        As JSON, without source and output.
+        As JSON, without source and output, with what is wanted ``beside`` the output.
+    partner
+        A second source: the shot with flash, of a pair.
     """
 
     source: str
@@ -48,6 +52,7 @@ class Item:
     priority: int
     wish: str
     job: str
+    partner: str | None = None
 
 
 def plan_items(source: str, output: Path, wishes: Wishes, *, leave_out: Iterable[Path] = ()) -> list[Item]:
@@ -85,7 +90,7 @@ def plan_items(source: str, output: Path, wishes: Wishes, *, leave_out: Iterable
 
 
 def _items(entry: FileEntry, wishes: Wishes, output: Path, leave_out: list[Path]) -> Iterable[Item]:
-    found = _found(entry, leave_out)
+    found = _found(entry, wishes, leave_out)
     if entry.output is not None and len(found) != 1:
         raise UsageError(
             f"{entry.path}: {len(found)} files cannot all become {entry.output}; leave output out"
@@ -100,11 +105,14 @@ def _items(entry: FileEntry, wishes: Wishes, output: Path, leave_out: list[Path]
             priority=wishes.priority,
             wish=wish,
             job=job,
+            partner=None if each.partner is None else _storable(each.partner.absolute()),
         )
 
 
-def _found(entry: FileEntry, leave_out: list[Path]) -> list[Found]:
+def _found(entry: FileEntry, wishes: Wishes, leave_out: list[Path]) -> list[Found]:
     path = Path(entry.path)
+    if entry.flash is not None:
+        return [Found(path, "pair", Path(path.name), partner=Path(entry.flash))]
     if entry.kind == "sequence":
         return [Found(path, "sequence", Path(path.name))]
     if entry.kind == "images":
@@ -112,12 +120,14 @@ def _found(entry: FileEntry, leave_out: list[Path]) -> list[Found]:
         return [Found(picture, "image", picture.relative_to(path)) for picture in pictures]
     if "%" in path.name and not is_pattern(entry.path) and not path.exists():
         return [Found(path, "sequence", Path(path.parent.name))]
-    return find_sources(entry.path, leave_out=leave_out)
+    return find_sources(entry.path, leave_out=leave_out, pairs=wishes.pairs)
 
 
 def _output_name(found: Found, suffix: str | None) -> Path:
     if found.kind == "sequence":
         return found.relative if found.relative.parts else Path(found.path.absolute().name)
+    if found.kind == "pair":
+        return found.relative.with_name(output_name(found.path))
     if found.kind == "video":
         return found.relative.with_suffix(suffix or ".mkv")
     kept = found.relative.suffix.lower() in _PICTURES_KEPT
@@ -126,8 +136,7 @@ def _output_name(found: Found, suffix: str | None) -> Path:
 
 @functools.cache
 def _wanted_cached(wishes: str, kind: str) -> tuple[str, str]:
-    job = Wishes.model_validate_json(wishes).job(Path("source"), Path("output"))
-    text = job.model_dump_json(exclude={"input", "output"})
+    text = Wishes.model_validate_json(wishes).wish(kind)
     return text, wish_hash(text, kind)
 
 
@@ -137,12 +146,33 @@ def _wanted(wishes: Wishes, kind: str) -> tuple[str, str]:
 
 
 def wish_hash(job: str, kind: str) -> str:
-    """Hash of what is wanted, in hex: what decides pixels and coding, not where the work is done."""
+    """Hash of what is wanted, in hex: what decides the output and what lies beside it, not where the work is done."""
     fields = json.loads(job)
-    wanted = {name: fields[name] for name in ("mask", "frames", "coding", "settings")}
+    return _hashed([_decides(fields, kind), sorted(_extras(fields))])
+
+
+def wish_covers(done: str, wanted: str, kind: str) -> bool:
+    """Whether an output of one wish is what another asks for: the same, and nothing less beside it."""
+    before, now = json.loads(done), json.loads(wanted)
+    return _hashed(_decides(before, kind)) == _hashed(_decides(now, kind)) and _extras(now) <= _extras(before)
+
+
+def _decides(fields: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """What decides an output."""
     compute = {key: value for key, value in fields["settings"]["compute"].items() if key not in _WHERE}
-    wanted["settings"] = fields["settings"] | {"compute": compute}
-    return hashlib.sha256(json.dumps([kind, wanted], sort_keys=True).encode()).hexdigest()
+    names = ("mask", "frames", "coding", "align", "bits")
+    wanted = {name: fields[name] for name in names if name in fields}
+    return wanted | {"kind": kind, "settings": fields["settings"] | {"compute": compute}}
+
+
+def _extras(fields: Mapping[str, Any]) -> frozenset[str]:
+    """What is asked for beyond the output."""
+    asked = {name for name in ("framemd5", "premis", "strict", "sidecar") if fields.get(name)}
+    return frozenset(asked | set(fields.get("beside", ())))
+
+
+def _hashed(what: object) -> str:
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 _WHERE = frozenset({"device", "threads"})
@@ -187,6 +217,7 @@ def judge(
     output_stamp: str | None,
     same_source: Callable[[], bool],
     same_output: Callable[[], bool],
+    same_wish: Callable[[], bool],
     overwrite: bool,
     retry_failed: bool,
 ) -> Entry:
@@ -202,6 +233,8 @@ def judge(
         Of the files as they are now; None where there is none.
     same_source, same_output
         Whether the content is that of the earlier run; asked only where a stamp differs, for it takes reading.
+    same_wish
+        Whether what the earlier run made is what is wanted now; asked only where the wishes differ.
     overwrite
         Whether outputs that this batch has not made, or that were altered since, may be replaced.
     retry_failed
@@ -215,7 +248,7 @@ def judge(
         if output_stamp is not None and not overwrite:
             return become("skipped", "an output is there that this batch has not made: see --overwrite")
         return become("queued")
-    is_same_wish = before.wish == entry.wish and before.source == entry.source
+    is_same_wish = before.sources == entry.sources and (before.wish == entry.wish or same_wish())
     if before.state == "done":
         return _judge_done(
             become,

@@ -52,6 +52,8 @@ class BatchResult:
         How many this run has restored, and how many it has found done.
     seconds
         Of this run, by the clock on the wall.
+    index
+        Path of the index page; None where it could not be written.
     failures
         Files that failed, and those that were left alone, with the reason of each.
     """
@@ -61,6 +63,7 @@ class BatchResult:
     restored: int
     unchanged: int
     seconds: float
+    index: Path | None = None
     failures: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -77,5 +80,6 @@ class BatchResult:
             "restored": self.restored,
             "unchanged": self.unchanged,
             "seconds": round(self.seconds, 3),
+            "index": None if self.index is None else str(self.index),
             "failures": self.failures,
         }

@@ -19,7 +19,7 @@ from reelprior.pipeline.job import content_hash
 from reelprior.pipeline.kinds import BatchWork, make_work
 from reelprior.pipeline.progress import Display
 from reelprior.pipeline.schedule import Listener
-from reelprior.pipeline.stamp import stamp
+from reelprior.pipeline.stamp import stamp, stamp_of
 from reelprior.pipeline.store import Entry, Store
 from reelprior.pipeline.work import Opened, Receipt, TaskFunction
 
@@ -32,8 +32,8 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 class FileOfBatch:
     """The work of one file, watched: a source that changes while it is being restored is a failure, not a mixture."""
 
-    def __init__(self, work: BatchWork, output: str) -> None:
-        self._work, self._output = work, output
+    def __init__(self, work: BatchWork, entry: Entry) -> None:
+        self._work, self._output, self._sources = work, entry.output, entry.sources
         self.source_stamp: str | None = None
         self.source_hash: str | None = None
         self.output_stamp: str | None = None
@@ -50,8 +50,7 @@ class FileOfBatch:
             Path(self._output).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self._output, error) from error
-        source = self._work.inputs()[0]
-        self.source_stamp = stamp(source)
+        self.source_stamp = stamp_of(self._sources)
         opened = self._work.open()
         if opened is not None:
             self.source_hash = opened.source_hash
@@ -67,9 +66,10 @@ class FileOfBatch:
 
     def finish(self) -> None:
         """Make the output, and note what it is."""
-        source = self._work.inputs()[0]
-        if stamp(source) != self.source_stamp:
-            raise InputError(f"{source}: has changed while it was being restored: run the batch again")
+        if stamp_of(self._sources) != self.source_stamp:
+            raise InputError(
+                f"{' or '.join(self._sources)}: has changed while it was being restored: run the batch again"
+            )
         self._work.finish()
         self.output_hash = content_hash(self._output)
         self.output_stamp = stamp(self._output)
@@ -117,9 +117,14 @@ class Works(Mapping[int, FileOfBatch]):
         """The work of a file."""
         if number not in self._in_hand:
             entry = self._entries[number]
-            fields = {**self._wishes[entry.wish], "input": entry.source, "output": entry.output}
+            fields = {
+                **self._wishes[entry.wish],
+                "input": entry.source,
+                "output": entry.output,
+                "partner": entry.partner,
+            }
             work = make_work(entry.kind, fields, self._directory.job_path(number))
-            self._in_hand[number] = FileOfBatch(work, entry.output)
+            self._in_hand[number] = FileOfBatch(work, entry)
         return self._in_hand[number]
 
     def __iter__(self) -> Iterator[int]:
@@ -197,6 +202,7 @@ class BatchListener(Listener):
         self._change(
             file,
             state="done",
+            reason=facts.get("verdict"),
             source_stamp=work.source_stamp,
             source_hash=work.source_hash,
             output_stamp=work.output_stamp,

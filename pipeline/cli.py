@@ -18,31 +18,22 @@ import typer
 from reelprior.pipeline.batch_commands import add_batch_commands
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.fact_commands import add_fact_commands
+from reelprior.pipeline.file_options import FileOptions, takes
 from reelprior.pipeline.options import (
-    DeblockOption,
-    DeflickerOption,
     DenoiseOption,
     DeviceOption,
-    DropoutsOption,
-    DustOption,
-    EncoderOption,
-    FramesOption,
     JsonOption,
     LogLevelOption,
-    LogoOption,
     OverwriteOption,
     PresetOption,
     QualityOption,
     QuietOption,
-    ScaleOption,
     SchedulerOption,
-    ScratchesOption,
     SeedOption,
     SetOption,
     SourceArgument,
     WorkersOption,
     chosen_settings,
-    parse_pairs,
 )
 from reelprior.pipeline.photo_commands import add_photo_commands
 from reelprior.pipeline.quality import Quality
@@ -80,41 +71,21 @@ def _common(
 
 
 @app.command()
+@takes(FileOptions)
 def restore(  # noqa: PLR0917 - typer calls it by keyword
     source: SourceArgument,
     output: Annotated[
         str, typer.Argument(metavar="OUTPUT", help="A file; without a suffix, a folder of pictures.")
     ],
-    preset: PresetOption = None,
-    changes: SetOption = None,
-    quality: QualityOption = Quality.STANDARD,
-    denoise: DenoiseOption = None,
-    scale: ScaleOption = None,
-    deblock: DeblockOption = None,
-    mask: Annotated[str | None, typer.Option(help="White = missing: a picture, a folder or a video.")] = None,
-    scratches: ScratchesOption = None,
-    dust: DustOption = None,
-    dropouts: DropoutsOption = None,
-    logo: LogoOption = None,
-    deflicker: DeflickerOption = None,
-    mark: Annotated[
-        str | None, typer.Option(metavar="DIR|FILE", help="Show what was found: masks to edit, or a video.")
-    ] = None,
-    frames: FramesOption = None,
+    wanted: FileOptions,
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,
     device: DeviceOption = None,
-    codec: Annotated[str | None, typer.Option(help="Encoder of the output; FFV1 in .mkv by default.")] = None,
-    encoder_options: EncoderOption = None,
-    pix_fmt: Annotated[str | None, typer.Option(help="Pixel format of the output.")] = None,
-    drop_incompatible: Annotated[
-        bool, typer.Option("--drop-incompatible", help="Go on without what the output cannot hold.")
-    ] = False,
-    allow_gaps: Annotated[
-        bool, typer.Option("--allow-gaps", help="Numbers may be missing in a series of pictures.")
-    ] = False,
     job_dir: Annotated[str | None, typer.Option(help="Where chunks live, and stay after success.")] = None,
     resume: Annotated[bool, typer.Option(help="Take over what an earlier run has finished.")] = True,
+    mark: Annotated[
+        str | None, typer.Option(metavar="DIR|FILE", help="Show what was found: masks to edit, or a video.")
+    ] = None,
     report: Annotated[str | None, typer.Option(metavar="PATH.html", help="Write the quality report.")] = None,
     reference: Annotated[
         str | None, typer.Option(help="Ground truth: scores go into report and JSON.")
@@ -123,27 +94,6 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         list[str] | None,
         typer.Option(metavar="PATH", help="An access copy too: .mp4 (H.264) or .webm (AV1); repeatable."),
     ] = None,
-    framemd5: Annotated[
-        bool, typer.Option("--framemd5", help="Hash every frame of source and output: OUTPUT.framemd5.")
-    ] = False,
-    premis: Annotated[
-        bool, typer.Option("--premis", help="Write what was done as PREMIS events: OUTPUT.premis.xml.")
-    ] = False,
-    seed: SeedOption = None,
-    deinterlace: Annotated[
-        bool | None,
-        typer.Option(
-            "--deinterlace/--no-deinterlace",
-            help="Progressive pictures from fields or pulldown; or take frames as they are.",
-        ),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at frames that cannot be read, instead of repairing them.")
-    ] = False,
-    sidecar: Annotated[
-        bool | None,
-        typer.Option("--sidecar/--no-sidecar", help="Record of the job beside the output; videos get one."),
-    ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -151,53 +101,21 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
 ) -> None:
     """Restore a video, an image sequence or a picture."""
     console = set_up_logging(log_level)
-    from reelprior.io.coding import Coding
-    from reelprior.pipeline.job import Job, parse_frames
     from reelprior.pipeline.restore import run
 
-    settings = chosen_settings(
-        preset,
-        quality,
-        changes,
-        mask=mask,
-        denoise=denoise,
-        scale=scale,
-        deblock=deblock,
-        defects__scratches=scratches,
-        defects__dust=dust,
-        defects__dropouts=dropouts,
-        defects__logo=logo,
-        defects__deflicker=deflicker,
-        seed=seed,
-        compute__device=device,
-        fields__handling=None if deinterlace is None else "deinterlace" if deinterlace else "ignore",
-        source__allow_gaps=True if allow_gaps else None,
-    )
-    job = Job(
-        input=source,
-        output=output,
-        settings=settings,
-        mask=mask,
-        mark=mark,
-        frames=parse_frames(frames) if frames else (None, None),
-        coding=Coding(
-            codec=codec,
-            pix_fmt=pix_fmt,
-            options=parse_pairs(encoder_options or ()),
-            drop_incompatible=drop_incompatible,
-        ),
+    job = wanted.job(
+        source,
+        output,
+        device=device,
         workers=workers,
         scheduler=scheduler,
         job_dir=job_dir,
         resume=resume,
         overwrite=overwrite,
+        mark=mark,
         report=report,
         reference=reference,
         access=tuple(access or ()),
-        framemd5=framemd5,
-        premis=premis,
-        strict=strict,
-        sidecar=sidecar,
     )
     with interruptible(), make_display(console, quiet=quiet or as_json) as display:
         result = run(job, display=display)

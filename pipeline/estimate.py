@@ -3,8 +3,8 @@
 The first file of each frame size and kind of wish gets a `trial`; the others are reckoned by their frames.
 """
 
+import json
 import multiprocessing
-from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from reelprior.io.errors import MediaError
+from reelprior.io.images import is_images
+from reelprior.io.photographs import read_photograph
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.pipeline.batch_plan import Item, plan_items
 from reelprior.pipeline.batch_result import BatchOptions
 from reelprior.pipeline.batchdir import BatchDirectory
 from reelprior.pipeline.job import Job
-from reelprior.pipeline.trial import Trial, header_plan, try_out
+from reelprior.pipeline.settings import Settings
+from reelprior.pipeline.trial import Trial, header_plan, try_out, try_out_pair
 from reelprior.pipeline.wishes import Wishes
 
 __all__ = ["Estimate", "FileEstimate", "estimate_batch", "readable_time"]
@@ -116,42 +119,72 @@ def estimate_batch(source: str, output: Path, wishes: Wishes, options: BatchOpti
         As `reelprior.pipeline.batch.run_batch` would before any work.
     """
     items = plan_items(source, output, wishes, leave_out=[BatchDirectory.of_output(output).path])
-    looked_at = [(item, *_look(item)) for item in items]
-    by_need: defaultdict[tuple[str, int, int], list[tuple[Item, MediaInfo]]] = defaultdict(list)
-    for item, info, _ in looked_at:
-        if info is not None:
-            by_need[item.wish, info.video.height, info.video.width].append((item, info))
-    trials = {need: _measure(found[0][0], options) for need, found in by_need.items()}
+    looks = [_look(item) for item in items]
+    first: dict[tuple[str, int, int], tuple[Item, _Look]] = {}
+    for item, look in zip(items, looks, strict=True):
+        if look.problem is None:
+            first.setdefault((item.wish, look.height, look.width), (item, look))
+    trials = {need: _measure(item, look, options) for need, (item, look) in first.items()}
     files = [
-        FileEstimate(item.source, item.output, item.kind, "", 0, remark=problem)
-        if info is None
-        else _estimate(item, info, trials[item.wish, info.video.height, info.video.width])
-        for item, info, problem in looked_at
+        FileEstimate(item.source, item.output, item.kind, "", 0, remark=look.problem)
+        if look.problem is not None
+        else _estimate(item, look, trials[item.wish, look.height, look.width])
+        for item, look in zip(items, looks, strict=True)
     ]
     return Estimate(files, workers=options.workers or 1)
 
 
-def _look(item: Item) -> tuple[MediaInfo | None, str | None]:
+@dataclass(frozen=True)
+class _Look:
+    """What a header says of a source, or why it cannot be read; no ``info`` of raw photographs."""
+
+    height: int = 0
+    width: int = 0
+    info: MediaInfo | None = None
+    problem: str | None = None
+
+
+def _look(item: Item) -> _Look:
     try:
-        return probe(item.source), None
+        if item.kind == "pair" and not is_images(Path(item.source)):
+            return _Look(*read_photograph(item.source).size)
+        info = probe(item.source)
     except MediaError as error:
-        return None, str(error)
+        return _Look(problem=str(error))
+    return _Look(info.video.height, info.video.width, info)
 
 
 def _job(item: Item) -> Job:
-    job = Job.model_validate_json(f'{{"input": "source", "output": "output", {item.job[1:]}')
-    return job.model_copy(update={"input": item.source, "output": item.output})
+    fields = {name: value for name, value in json.loads(item.job).items() if name != "beside"}
+    return Job.model_validate(fields | {"input": item.source, "output": item.output})
 
 
-def _measure(item: Item, options: BatchOptions) -> Trial:
+def _measure(item: Item, look: _Look, options: BatchOptions) -> Trial:
     """Run the trial in a process of its own, whose peak of memory is that of nothing else."""
-    job = _job(item)
-    device = options.device or job.settings.compute.device
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        if item.kind == "pair":
+            settings = Settings.model_validate(json.loads(item.job)["settings"])
+            device = options.device or settings.compute.device
+            size = look.height, look.width
+            return pool.submit(try_out_pair, settings.model_dump_json(), size, device).result()
+        job = _job(item)
+        device = options.device or job.settings.compute.device
         return pool.submit(try_out, job.model_dump_json(), device).result()
 
 
-def _estimate(item: Item, info: MediaInfo, trial: Trial) -> FileEstimate:
+def _estimate(item: Item, look: _Look, trial: Trial) -> FileEstimate:
+    info = look.info
+    if item.kind == "pair" or info is None:
+        return FileEstimate(
+            source=item.source,
+            output=item.output,
+            kind=item.kind,
+            size=f"{look.width}x{look.height}",
+            frames=1,
+            seconds=trial.seconds_per_frame,
+            memory_bytes=trial.peak_memory_bytes,
+            disk_bytes=int(trial.chunk_bytes_per_frame),
+        )
     plan = header_plan(_job(item), info)
     keys = sum(scene.key is not None for scene in plan.scenes)
     written = sum(len(chunk.write) for chunk in plan.chunks)

@@ -12,9 +12,9 @@ from typing import Literal
 from urllib.parse import quote
 
 from reelprior.io.files import atomic_path
-from reelprior.pipeline.report import render_page
+from reelprior.pipeline.pages import render_page
 
-__all__ = ["STATES", "BatchRow", "State", "write_index"]
+__all__ = ["STATES", "BatchRow", "State", "index_text", "write_index"]
 
 State = Literal["queued", "running", "done", "failed", "skipped"]
 STATES: tuple[State, ...] = ("failed", "running", "queued", "done", "skipped")
@@ -80,9 +80,15 @@ def write_index(path: str | Path, rows: Sequence[BatchRow], *, title: str, note:
     reelprior.io.errors.OutputError
         If the file cannot be written.
     """
+    with atomic_path(Path(path)) as temporary:
+        temporary.write_text(index_text(rows, title=title, note=note), encoding="utf-8")
+
+
+def index_text(rows: Sequence[BatchRow], *, title: str, note: str = "") -> str:
+    """The page that `write_index` writes."""
     columns = tuple(dict.fromkeys(name for row in rows for name in row.scores))
     counts = Counter(row.state for row in rows)
-    page = render_page(
+    return render_page(
         "index.html.jinja",
         title=title,
         note=note,
@@ -91,8 +97,6 @@ def write_index(path: str | Path, rows: Sequence[BatchRow], *, title: str, note:
         columns=columns,
         rows=[_shown(row, columns) for row in rows],
     )
-    with atomic_path(Path(path)) as temporary:
-        temporary.write_text(page, encoding="utf-8")
 
 
 def _shown(row: BatchRow, columns: Sequence[str]) -> _Shown:

@@ -42,7 +42,7 @@ __all__ = ["JobDirectory", "Order"]
 
 _SUFFIXES = {"key": ("keys", ".npz"), "chunk": ("chunks", ".mkv")}
 _OWN_NAMES = {"job.json", "index.json", "manifest.jsonl", "keys", "chunks", "progress", "records", "cancel"}
-_OWN_NAMES |= {"masks", *LOCK_NAMES}
+_OWN_NAMES |= {"masks", "pair.json", "result.json", *LOCK_NAMES}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reelprior.pipeline.backlog import Task
+from reelprior.pipeline.beside import paths_beside
 from reelprior.pipeline.work import Work
 
 __all__ = ["KINDS", "BatchWork", "make_work"]
@@ -14,7 +15,7 @@ class BatchWork(Work, Protocol):
     """A work that can say what a batch wants to know of it."""
 
     def facts(self) -> dict[str, Any]:
-        """What was done, as ``--json`` prints it; Once it is finished.
+        """What was done, as ``--json`` prints it. Once it is finished.
 
         Among it ``frames``, ``seconds``, ``peak_memory_bytes`` and ``peak_disk_bytes``.
         """
@@ -34,10 +35,36 @@ def _restoration(fields: Mapping[str, Any], folder: Path) -> BatchWork:
     from reelprior.pipeline.job import Job
     from reelprior.pipeline.restore import Restoration
 
-    return Restoration(Job.model_validate({**fields, "job_dir": str(folder)}), locked=True)
+    wanted = {name: value for name, value in fields.items() if name not in {"beside", "partner"}}
+    more = paths_beside(fields.get("beside", ()), fields["output"])
+    return Restoration(Job.model_validate({**wanted, **more, "job_dir": str(folder)}), locked=True)
 
 
-KINDS: Mapping[str, WorkMaker] = {"video": _restoration, "sequence": _restoration, "image": _restoration}
+def _pair(fields: Mapping[str, Any], folder: Path) -> BatchWork:
+    from reelprior.pipeline.pair_job import PairJob
+    from reelprior.pipeline.pair_work import PairWork
+
+    return PairWork(
+        PairJob(
+            flash=fields["partner"],
+            ambient=fields["input"],
+            output=fields["output"],
+            settings=fields["settings"],
+            align=fields["align"],
+            bits=fields["bits"],
+            overwrite=fields["overwrite"],
+            report=paths_beside(fields["beside"], fields["output"])["report"],
+        ),
+        folder,
+    )
+
+
+KINDS: Mapping[str, WorkMaker] = {
+    "video": _restoration,
+    "sequence": _restoration,
+    "image": _restoration,
+    "pair": _pair,
+}
 
 
 def make_work(kind: str, fields: Mapping[str, Any], folder: Path) -> BatchWork:
@@ -48,7 +75,7 @@ def make_work(kind: str, fields: Mapping[str, Any], folder: Path) -> BatchWork:
     kind
         A key of `KINDS`.
     fields
-        Of the job: what is wanted, ``input`` and ``output``.
+        Of the job: what is wanted, ``input``, ``output``, and of a pair ``partner``, the shot with flash.
     folder
         Its job directory.
     """

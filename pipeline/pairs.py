@@ -10,7 +10,7 @@ from reelprior.io.errors import InputError
 from reelprior.io.images import natural_order
 from reelprior.io.photographs import is_photograph, read_shot
 
-__all__ = ["Found", "PairPaths", "find_pairs"]
+__all__ = ["Found", "PairPaths", "find_pairs", "output_name", "pairs_among"]
 
 _AMBIENT_WORD = re.compile(r"(?:no|non|without)[-_ ]?flash|ambient|available", re.IGNORECASE)
 _FLASH_WORD = re.compile(r"flash", re.IGNORECASE)
@@ -49,7 +49,7 @@ def find_pairs(first: Path, second: Path | None = None) -> Found:
         found = _of_two_folders(_photographs(first), _photographs(second))
         wanted = "give both folders the same file names"
     else:
-        found = _of_one_folder(_photographs(first))
+        found = pairs_among(_photographs(first))
         wanted = 'name them alike but for "flash" and "noflash", or keep the EXIF that says whether the flash fired'
     if not found.pairs:
         raise InputError(f"{first}: no flash/no-flash pairs found: {wanted}")
@@ -74,11 +74,19 @@ def _of_two_folders(flashes: Sequence[Path], ambients: Sequence[Path]) -> Found:
     return _found(pairs, [*flashes, *ambients])
 
 
-def _of_one_folder(photographs: Sequence[Path]) -> Found:
+def pairs_among(photographs: Iterable[Path]) -> Found:
+    """The pairs among the photographs of a folder, by the rules of `find_pairs`; there may be none."""
+    photographs = sorted(photographs, key=natural_order)
     pairs = _by_name(photographs)
     taken = {path for pair in pairs for path in (pair.flash, pair.ambient)}
     pairs += _by_exif([path for path in photographs if path not in taken])
     return _found(sorted(pairs, key=lambda pair: natural_order(pair.ambient)), photographs)
+
+
+def output_name(ambient: Path) -> str:
+    """Of a restored pair: as the ambient shot, in a format that can be written."""
+    suffix = ambient.suffix.lower()
+    return ambient.stem + (suffix if suffix in {".jpg", ".jpeg", ".png", ".tif", ".tiff"} else ".tif")
 
 
 def _found(pairs: Sequence[PairPaths], photographs: Iterable[Path]) -> Found:

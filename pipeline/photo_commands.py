@@ -23,7 +23,6 @@ from reelprior.pipeline.quality import Quality
 from reelprior.pipeline.terminal import interruptible, make_display, set_up_logging
 
 if TYPE_CHECKING:
-    from reelprior.pipeline.pairs import PairPaths
     from reelprior.pipeline.photographs import PairJob, PhotoResult
     from reelprior.pipeline.progress import Display
 
@@ -163,7 +162,7 @@ def _several(
 ) -> None:
     """All pairs of a folder or of two; what fails is one line, and the others go on."""
     from reelprior.io.errors import OutputError
-    from reelprior.pipeline.pairs import find_pairs
+    from reelprior.pipeline.pairs import find_pairs, output_name
     from reelprior.pipeline.photographs import for_file, restore_pair
 
     found = find_pairs(first, second)
@@ -177,7 +176,7 @@ def _several(
             raise OutputError(f"{folder}: several pairs need a folder to go to: name another") from error
     results, failed = [], []
     for pair in found.pairs:
-        output = target / _output_name(pair)
+        output = target / output_name(pair.ambient)
         page = Path(job.report) / f"{output.stem}.html" if job.report else None
         try:
             result = restore_pair(
@@ -202,12 +201,6 @@ def _several(
         typer.echo(json.dumps(facts))
     if failed:
         raise RestorationError(f"{len(failed)} of {len(found.pairs)} pairs failed: see the lines above")
-
-
-def _output_name(pair: "PairPaths") -> str:
-    """As the ambient shot, in a format that can be written."""
-    suffix = pair.ambient.suffix.lower()
-    return pair.ambient.stem + (suffix if suffix in {".jpg", ".jpeg", ".png", ".tif", ".tiff"} else ".tif")
 
 
 def _align(text: str) -> Literal["auto", "homography", "none"]:

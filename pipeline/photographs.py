@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from reelprior.io.errors import InputError
 from reelprior.io.orientation import turned_like
@@ -33,6 +32,7 @@ from reelprior.models.progress import Step
 from reelprior.models.registration import Registration, register
 from reelprior.pipeline.errors import Interrupted, UsageError
 from reelprior.pipeline.noise_profile import load_profile
+from reelprior.pipeline.pair_job import Align, PairJob
 from reelprior.pipeline.photo_report import write_photo_report
 from reelprior.pipeline.progress import Display
 from reelprior.pipeline.settings import Settings
@@ -42,44 +42,11 @@ __all__ = ["Align", "PairJob", "PhotoResult", "restore_pair"]
 
 _log = logging.getLogger(__name__)
 
-Align = Literal["auto", "homography", "none"]
-
 #: A shot whose relative noise is this many times that of the other is taken for the ambient one.
 _SWAPPED = 2.5
 #: Share of samples at full scale from which a shot shows nothing.
 _BLOWN_OUT = 0.9
 _FULL = 0.99
-
-
-class PairJob(BaseModel):
-    """One pair to restore.
-
-    Attributes
-    ----------
-    flash, ambient, output
-        Paths of photographs.
-    settings
-        As a preset gives them.
-    align
-        "auto" follows parallax, "homography" does not, "none" takes the shots as they lie.
-    bits
-        Depth of the output; None keeps that of the ambient shot.
-    overwrite
-        Whether an existing output may be replaced.
-    report
-        Where to write the HTML report.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    flash: Annotated[str, Field(min_length=1)]
-    ambient: Annotated[str, Field(min_length=1)]
-    output: Annotated[str, Field(min_length=1)]
-    settings: Settings = Settings()
-    align: Align = "auto"
-    bits: Literal[8, 16] | None = None
-    overwrite: bool = False
-    report: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,8 +90,19 @@ class PhotoResult:
         return "\n".join(lines)
 
 
-def restore_pair(job: PairJob, *, display: Display | None = None) -> PhotoResult:
+def restore_pair(
+    job: PairJob, *, display: Display | None = None, write_to: Path | None = None
+) -> PhotoResult:
     """Restore one pair.
+
+    Parameters
+    ----------
+    job
+        What to do.
+    display
+        Hears how it is going.
+    write_to
+        Where to write the picture for now; by default at once where the job wants it.
 
     Raises
     ------
@@ -167,7 +145,7 @@ def restore_pair(job: PairJob, *, display: Display | None = None) -> PhotoResult
         size=ambient.size,
     )
     pixels = restored / np.float32(exposed.factor)
-    write_photograph(job.output, pixels, like=ambient, bits=job.bits)
+    write_photograph(write_to or job.output, pixels, like=ambient, bits=job.bits)
     result = PhotoResult(
         inputs={"input": str(ambient.path), "flash": str(flash.path)},
         output=job.output,

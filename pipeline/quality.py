@@ -20,25 +20,30 @@ class Quality(StrEnum):
 _CHANGES: Mapping[Quality, Mapping[str, Any]] = MappingProxyType(
     {
         Quality.DRAFT: {
-            "fit.iterations": 300,
-            "temporal.key_iterations": 80,
-            "temporal.warm_iterations": 8,
+            "fit.iterations": 100,
+            "fit.coarse_iterations": 100,
+            "temporal.key_iterations": 30,
+            "temporal.warm_iterations": 4,
             "collaborative.step": 6,
             "collaborative.unseen_steps": 8,
             "collaborative.bounded_steps": 3,
             "enlarging.lessons": 200,
             "enlarging.warm_lessons": 10,
             "enlarging.orientations": 1,
+            "collaborative.group_alike": 8,
         },
         Quality.STANDARD: {},
-        # A second pass whose guides and flow come from the first, patches closer together; two starts for a picture.
+        # A second pass whose guides and flow come from the first; more patches, closer together; two starts for a
+        # picture.
         Quality.BEST: {
             "fit.starts": 2,
             "temporal.passes": 2,
-            "temporal.warm_iterations": 40,
+            "temporal.warm_iterations": 15,
             "collaborative.step": 3,
             "enlarging.lessons": 1500,
             "enlarging.warm_lessons": 60,
+            "collaborative.radius": 8,
+            "collaborative.group_alike": 32,
         },
     }
 )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from reelprior.io.files import atomic_path
@@ -21,10 +20,11 @@ from reelprior.pipeline import baseline
 from reelprior.pipeline.charts import draw_charts
 from reelprior.pipeline.comparison import Comparison
 from reelprior.pipeline.effort import FrameEffort
+from reelprior.pipeline.pages import render_page
 from reelprior.pipeline.showcase import Picture
-from reelprior.pipeline.verdict import give_verdict
+from reelprior.pipeline.verdict import Verdict, give_verdict
 
-__all__ = ["Finding", "render_page", "write_report"]
+__all__ = ["Finding", "write_report"]
 
 #: Pictures of at most so many pixels are inlined as PNG, exact to 8 bit. Noise does not compress: beyond that
 #: a report would weigh tens of megabytes, and JPEG of high quality takes over (the page says which).
@@ -138,7 +138,7 @@ def write_report(
     findings: Sequence[Finding] = (),
     others: Mapping[str, NDArray[np.float32]] | None = None,
     is_photograph: bool = False,
-) -> None:
+) -> Verdict:
     """Write the report of one restored clip or photograph.
 
     Parameters
@@ -158,6 +158,11 @@ def write_report(
         Further pictures under their captions, (3, h, w) in [0, 1].
     is_photograph
         Whether the comparison's frames are one photograph and parts of it, which have no numbers and no times.
+
+    Returns
+    -------
+    Verdict
+        What the page says first.
 
     Raises
     ------
@@ -188,18 +193,7 @@ def write_report(
     )
     with atomic_path(Path(path)) as temporary:
         temporary.write_text(page, encoding="utf-8")
-
-
-def render_page(template: str, **values: object) -> str:
-    """Fill one of this package's templates; text is escaped, and a value that is not given is an error."""
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=PackageLoader("reelprior.pipeline", "."),
-    )
-    return environment.get_template(template).render(**values)
+    return verdict
 
 
 def _expected_noise(result: Mapping[str, object]) -> float | None:

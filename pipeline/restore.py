@@ -263,13 +263,14 @@ class Restoration:
             comparison = measure_output(footage, self.order, plan, self._directory)
             result = replace(result, scores=comparison.scores())
             if job.report:
-                write_report(
+                verdict = write_report(
                     job.report,
                     result=result.to_json(),
                     comparison=comparison,
                     efforts=frame_efforts(plan, records, every=footage.treatment.every),
                     findings=[Finding(*found) for found in self._findings.by_detector()],
                 )
+                result = replace(result, verdict=verdict.kind)
         self._companions.make(footage.source_frames, result.to_json())
         if wants_sidecar(job):
             write_sidecar(

@@ -51,6 +51,8 @@ class Result:
         Offset, gain and bend of the tone correction by frame, see `reelprior.models.flicker.ToneCurve`.
     scores
         PSNR, SSIM and frame-to-frame error before, after and of the cheap filter; empty without a reference.
+    verdict
+        Of the report, in a word or two: see `reelprior.pipeline.verdict.Verdict`; None without a report.
     """
 
     job: Job
@@ -72,6 +74,7 @@ class Result:
     defects: Mapping[str, float | bool] = field(default_factory=dict)
     tone_curves: Mapping[str, list[float]] = field(default_factory=dict)
     scores: Mapping[str, float | None] = field(default_factory=dict)
+    verdict: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``--json`` prints; numbers that JSON cannot hold (an infinite PSNR) become null."""
@@ -99,6 +102,7 @@ class Result:
             "chunks": self.chunks,
             "chunks_reused": self.chunks_reused,
             "report": self.report,
+            "verdict": self.verdict,
             "peak_memory_bytes": self.peak_memory_bytes,
             "peak_disk_bytes": self.peak_disk_bytes,
             "access": list(self.job.access),

@@ -6,12 +6,14 @@ whoever finds one compares hashes. Times are only compared for equality; a clock
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from reelprior.io.errors import InputError
 from reelprior.io.images import list_images
+from reelprior.pipeline.job import content_hash
 
-__all__ = ["stamp"]
+__all__ = ["content_hash_of", "stamp", "stamp_of"]
 
 
 def stamp(path: str | Path | None) -> str | None:
@@ -22,6 +24,18 @@ def stamp(path: str | Path | None) -> str | None:
         return _of_file(Path(path).stat()) if Path(path).is_file() else _of_pictures(Path(path))
     except (OSError, InputError):
         return None
+
+
+def stamp_of(paths: Sequence[str]) -> str | None:
+    """Of a source that is one path or several; None where one is missing."""
+    stamps = [found for path in paths if (found := stamp(path)) is not None]
+    return " ".join(stamps) if len(stamps) == len(paths) else None
+
+
+def content_hash_of(paths: Sequence[str]) -> str:
+    """Hash of the content of a source that is one path or several. Raises `InputError` if one cannot be read."""
+    hashes = [content_hash(path) for path in paths]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
 def _of_file(status: os.stat_result) -> str:

@@ -66,6 +66,8 @@ def _reasons(entries: list[Entry], state: State) -> dict[str, str]:
 
 
 def _begun(batch: BatchDirectory, entry: Entry) -> str:
+    if entry.kind == "pair":
+        return "being restored"
     try:
         job = _status_of_job(batch.job_path(entry.id))
     except UsageError:

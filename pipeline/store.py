@@ -20,7 +20,7 @@ __all__ = ["Entry", "State", "Store"]
 State = Literal["queued", "running", "done", "failed", "skipped"]
 """``skipped``: left alone, because an output is there that this batch has not made."""
 
-_FORMAT = 1
+_FORMAT = 2
 _WAIT_SECONDS = 30.0
 
 
@@ -39,13 +39,16 @@ class Entry:
     priority
         Higher ones come first.
     state, reason
-        Where it is, and why it failed, was skipped or is to be done again.
+        Where it is, and why it failed, was skipped or is to be done again; of a file that is done, what its report says
+        of it.
     wish
         Hash of what is wanted (`Store.wish` has the text).
     source_stamp, source_hash, output_stamp, output_hash
         Of the files as they were when the output was finished; the stamps without reading, see `stamp`.
     frames, seconds
         Of the restoration.
+    partner
+        A second source: the shot with flash, of a pair whose ``source`` is the ambient one.
     """
 
     id: int
@@ -62,6 +65,12 @@ class Entry:
     output_hash: str | None = None
     frames: int | None = None
     seconds: float | None = None
+    partner: str | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.source,) if self.partner is None else (self.source, self.partner)
 
 
 _COLUMNS = tuple(field.name for field in fields(Entry))
@@ -80,7 +89,8 @@ CREATE TABLE IF NOT EXISTS files (
     output_stamp TEXT,
     output_hash TEXT,
     frames INTEGER,
-    seconds REAL
+    seconds REAL,
+    partner TEXT
 );
 CREATE TABLE IF NOT EXISTS wishes (hash TEXT PRIMARY KEY, job TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (name TEXT PRIMARY KEY, value TEXT NOT NULL);

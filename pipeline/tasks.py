@@ -1,7 +1,8 @@
-"""The two tasks that Dask runs. Only strings and numbers travel; pixels and parameters stay in files.
+"""The two tasks of a clip that Dask runs, and what every task begins with.
 
-A task may run twice, at the same time even, and may be killed at any moment: it reads the order, computes,
-and renames one whole file into place. Running it again gives the same file.
+Only strings and numbers travel; pixels and parameters stay in files. A task may run twice, at the same time
+even, and may be killed at any moment: it reads the order, computes, and renames one whole file into place. Running it
+again gives the same file.
 """
 
 import functools
@@ -38,7 +39,14 @@ from reelprior.pipeline.tiling import blend_parts
 from reelprior.pipeline.unknown import unknown_of
 from reelprior.pipeline.versions import versions
 
-__all__ = ["fit_key_frame", "restore_chunk"]
+__all__ = [
+    "enter",
+    "fit_key_frame",
+    "refuse_other_version",
+    "restore_chunk",
+    "stop_if_told",
+    "with_errors_that_travel",
+]
 
 _SECONDS_BETWEEN_CHECKS = 0.2
 _log = logging.getLogger(__name__)
@@ -46,7 +54,7 @@ _log = logging.getLogger(__name__)
 TaskFunction = Callable[[str, int, str, int], str]
 
 
-def _with_errors_that_travel(function: TaskFunction) -> TaskFunction:
+def with_errors_that_travel(function: TaskFunction) -> TaskFunction:
     """Let a task raise its error without causes: those of PyAV do not survive being pickled."""
 
     @functools.wraps(function)
@@ -61,7 +69,7 @@ def _with_errors_that_travel(function: TaskFunction) -> TaskFunction:
     return task
 
 
-@_with_errors_that_travel
+@with_errors_that_travel
 def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str:
     """Fit a scene's key frame from nothing and store the parameters.
 
@@ -118,7 +126,7 @@ def fit_key_frame(job_dir: str, scene_id: int, device: str, threads: int) -> str
     return _finished(directory, task, effort)
 
 
-@_with_errors_that_travel
+@with_errors_that_travel
 def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str:
     """Restore the frames of a chunk, starting from its scene's parameters, and store them.
 
@@ -201,6 +209,22 @@ def _is_within(frames: NDArray[np.float32]) -> bool:
 
 
 def _open(job_dir: str, threads: int) -> tuple[JobDirectory, Order, FrameIndex]:
+    directory = enter(job_dir, threads)
+    order, index = directory.load_order()
+    refuse_other_version(order.version)
+    return directory, order, index
+
+
+def enter(job_dir: str, threads: int) -> JobDirectory:
+    """The job directory as a task finds it, after its worker has been made ready.
+
+    Raises
+    ------
+    UnfitWorker
+        If the worker does not see it.
+    Interrupted
+        If the cancel flag is there.
+    """
     if threads:
         # A nanny starts its worker with OMP_NUM_THREADS=1 unless told otherwise, and OpenCV counts for
         # itself.
@@ -209,14 +233,17 @@ def _open(job_dir: str, threads: int) -> tuple[JobDirectory, Order, FrameIndex]:
     directory = JobDirectory(job_dir)
     if not directory.path.exists():
         raise UnfitWorker(f"the worker on {socket.gethostname()} does not see {job_dir}")
-    _stop_if_told(directory)  # a task that was still waiting when the job was cancelled
-    order, index = directory.load_order()
-    if order.version != versions()["reelprior"]:
+    stop_if_told(directory)  # a task that was still waiting when the job was cancelled
+    return directory
+
+
+def refuse_other_version(version: str) -> None:
+    """Raise `UnfitWorker` if the client that wrote an order has another version of reelprior."""
+    if version != versions()["reelprior"]:
         raise UnfitWorker(
             f"the worker on {socket.gethostname()} has reelprior {versions()['reelprior']}, "
-            f"the job was begun with {order.version}"
+            f"the job was begun with {version}"
         )
-    return directory, order, index
 
 
 def _compute(order: Order, device: str) -> ComputeSettings:
@@ -261,7 +288,7 @@ def _watch(directory: JobDirectory, task: Task, effort: EffortRecorder) -> Calla
         ):  # an iteration takes milliseconds, a look at a file server more
             return
         last = now
-        _stop_if_told(directory)
+        stop_if_told(directory)
         directory.save_progress(task, TaskProgress(step.frames_done, step.loss))
 
     return on_step
@@ -288,7 +315,8 @@ def _share_of(
     return on_step
 
 
-def _stop_if_told(directory: JobDirectory) -> None:
+def stop_if_told(directory: JobDirectory) -> None:
+    """Raise `Interrupted` if the cancel flag is there."""
     if directory.cancelled:
         raise Interrupted(f"the tasks of {directory.path} were told to stop")
 

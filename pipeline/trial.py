@@ -27,10 +27,12 @@ from reelprior.pipeline.settings import Settings
 if TYPE_CHECKING:
     from reelprior.models.temporal import Step
 
-__all__ = ["Trial", "header_plan", "try_out"]
+__all__ = ["Trial", "header_plan", "try_out", "try_out_pair"]
 
 _TRIAL_SECONDS = 10.0
 _FRAMES_TO_CODE = 3
+_PICTURES_OF_A_PAIR = 8
+"""So many pictures of three float32 channels are in memory at a time."""
 _TRIAL_SIGMA_8BIT = 15.0
 """As strong as noise usually is; how strong it is decides how soon fits stop."""
 
@@ -125,6 +127,33 @@ def try_out(job_json: str, device: str) -> Trial:
         # Results that a trial does not come to, and their copy while they are put together.
         peak_memory_bytes=peak_memory_bytes() + 2 * settings.scale**2 * frames.nbytes,
         chunk_bytes_per_frame=coded * settings.scale**2,
+    )
+
+
+def try_out_pair(settings_json: str, size: tuple[int, int], device: str) -> Trial:
+    """Measure what a flash/no-flash pair of a size takes: a few iterations for the time, a tile for the memory."""
+    from reelprior.models.device import Compute
+    from reelprior.models.flash import Pair, restore_pair, seconds_for
+    from reelprior.models.tiles import plan_tiles
+
+    settings = Settings.model_validate_json(settings_json)
+    compute = settings.compute.model_copy(update={"device": device})
+    tiles = plan_tiles(*size, settings.photo.tile, settings.photo.overlap)
+    seconds = seconds_for(tiles, engine=settings, compute=Compute(compute))
+    high, wide = tiles[0].read.height, tiles[0].read.width
+    shot = np.random.default_rng(0).random((3, high, wide), np.float32)
+    pair = Pair(shot, shot, np.ones((high, wide), np.float32), NoiseModel.from_sigma_8bit(_TRIAL_SIGMA_8BIT))
+    short = settings.model_copy(
+        update={"fit": settings.fit.model_copy(update={"iterations": 1, "starts": 1})}
+    )
+    restore_pair(pair, engine=short, compute=compute, seed=settings.seed, on_step=lambda _step: None)
+    pixels = size[0] * size[1]
+    return Trial(
+        seconds_per_key=0.0,
+        seconds_per_frame=seconds,
+        # Both shots, what is made of them, and the result, as far as the tile has not shown it.
+        peak_memory_bytes=peak_memory_bytes() + _PICTURES_OF_A_PAIR * 12 * (pixels - high * wide),
+        chunk_bytes_per_frame=6.0 * pixels,
     )
 
 

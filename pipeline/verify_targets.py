@@ -1,6 +1,6 @@
 """What ``verify`` is pointed at: one output, or the outputs of a job directory or a batch."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from reelprior.io.errors import InputError
@@ -9,7 +9,8 @@ from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.findings import Finding
 from reelprior.pipeline.jobdir import JobDirectory
 from reelprior.pipeline.sidecar import sidecar_path
-from reelprior.pipeline.store import Store
+from reelprior.pipeline.stamp import content_hash_of
+from reelprior.pipeline.store import Entry, Store
 from reelprior.pipeline.verify import Verification, verify_output
 
 __all__ = ["verify_target"]
@@ -45,15 +46,36 @@ def verify_target(path: str, *, source: str | None = None) -> list[Verification]
         store.close()
     if not done:
         raise UsageError(f"{path}: the batch has not finished any file yet: see reelprior status")
-    return list(_verify_all((entry.output, entry.source) for entry in done))
+    return [_verify(entry) for entry in done]
 
 
-def _verify_all(outputs: Iterator[tuple[str, str]]) -> Iterator[Verification]:
-    for output, source in outputs:
-        try:
-            yield verify_output(output, source=None if sidecar_path(output).exists() else source)
-        except InputError as error:
-            yield Verification(output, source, None, (Finding("output", "differs", str(error)),))
+def _verify(entry: Entry) -> Verification:
+    """An output of a batch, with its record where it has one, else with what the store knows."""
+    try:
+        if sidecar_path(entry.output).exists():
+            return verify_output(entry.output)
+        hashes = (
+            _check_hash("output hash", [entry.output], entry.output_hash),
+            _check_hash("source hash", entry.sources, entry.source_hash),
+        )
+        # A pair has no one source that its picture could be laid beside.
+        compared = () if entry.kind == "pair" else verify_output(entry.output, source=entry.source).findings
+        return Verification(entry.output, entry.source, None, (*hashes, *compared))
+    except InputError as error:
+        return Verification(entry.output, entry.source, None, (Finding("output", "differs", str(error)),))
+
+
+def _check_hash(name: str, paths: Sequence[str], known: str | None) -> Finding:
+    """Whether files are those that the batch knows; a source that was moved away is no difference."""
+    called = " and ".join(Path(path).name for path in paths)
+    if name == "source hash" and not all(Path(path).exists() for path in paths):
+        return Finding(name, "skipped", f"{called}: not there any more")
+    differs = (
+        []
+        if content_hash_of(paths) == known
+        else [f"{called}: not as the batch left it (its SHA-256 is another)"]
+    )
+    return Finding.of(name, differs, f"{called}: as the batch knows it")
 
 
 def _output_of(path: str) -> str:

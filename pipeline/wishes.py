@@ -5,50 +5,48 @@ files and wins. ``configs/examples/batch.toml`` explains every key.
 """
 
 import difflib
+import json
+import logging
 import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
-from reelprior.io.coding import Coding
-from reelprior.models.defects import DETECTORS
+from reelprior.pipeline.beside import ACCESS_ENDINGS
 from reelprior.pipeline.errors import UsageError
-from reelprior.pipeline.job import Job, parse_frames
-from reelprior.pipeline.presets import fitting_preset, load_settings
-from reelprior.pipeline.quality import Quality
-from reelprior.pipeline.settings import Settings
+from reelprior.pipeline.file_options import FileOptions
+from reelprior.pipeline.pair_job import Align
 
 __all__ = ["FileEntry", "JobFile", "Wishes", "example_job_file", "load_job_file", "with_absolute_paths"]
 
 
-class Wishes(BaseModel):
-    """What may be said of every file; None leaves it to the defaults."""
+class Wishes(FileOptions):
+    """What may be said of every file of a batch; None leaves it to the defaults."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    preset: str | None = None
-    quality: Quality = Quality.STANDARD
-    set: tuple[str, ...] = ()
-    denoise: float | str | None = None
-    scale: int | None = None
-    deblock: bool | None = None
-    mask: str | None = None
-    scratches: bool | None = None
-    dust: bool | None = None
-    dropouts: bool | None = None
-    logo: bool | None = None
-    deflicker: bool | None = None
-    frames: str | None = None
-    codec: str | None = None
-    pix_fmt: str | None = None
-    encoder_options: dict[str, str] = {}
     suffix: Annotated[str, Field(pattern=r"^\.\w+$")] | None = None
     """Of the outputs of videos; ``.mkv`` by default."""
-    seed: Annotated[int, Field(ge=0)] | None = None
+    report: bool = False
+    """Whether every file gets its quality report."""
+    access: tuple[str, ...] = ()
+    """Endings of the access copies of videos and sequences."""
+    pairs: bool | None = None
+    """Whether photographs are looked through for flash/no-flash pairs; None: unless they are numbered through."""
+    align: Align = "auto"
+    """How the shots of a pair are laid on each other."""
+    bits: Literal[8, 16] | None = None
+    """Depth of the outputs of pairs; that of the ambient shot by default."""
     priority: int = 0
     """Files of a higher priority come first."""
+
+    @field_validator("access")
+    @classmethod
+    def _is_known(cls, endings: tuple[str, ...]) -> tuple[str, ...]:
+        for ending in endings:
+            if ending not in ACCESS_ENDINGS:
+                raise UsageError(f"access copy {ending}: choose {' or '.join(ACCESS_ENDINGS)}")
+        return endings
 
     def refined(self, by: "Wishes") -> "Wishes":
         """These wishes with what others say in their place; changes of single settings add up."""
@@ -57,34 +55,36 @@ class Wishes(BaseModel):
         said["encoder_options"] = {**self.encoder_options, **by.encoder_options}
         return Wishes(**{name: getattr(self, name) for name in self.model_fields_set} | said)
 
-    def settings(self) -> Settings:
-        """The settings. Raises `UsageError` for a preset, key or value that cannot be."""
-        wanted = {
-            "denoise": self.denoise,
-            "scale": self.scale,
-            "deblock": self.deblock,
-            "seed": self.seed,
-            **{f"defects.{name}": getattr(self, name) for name in DETECTORS},
-        }
-        options = {key: value for key, value in wanted.items() if value is not None}
-        return load_settings(
-            self.preset or fitting_preset(options, has_mask=self.mask is not None),
-            quality=self.quality,
-            overrides=self.set,
-            options=options,
-        )
+    def wish(self, kind: str) -> str:
+        """What is wanted of a file of this kind, as JSON: the job without its paths, and what goes ``beside``.
 
-    def job(self, source: Path, output: Path) -> Job:
-        """The job of one file."""
-        return Job(
-            input=str(source),
-            output=str(output),
-            settings=self.settings(),
-            mask=self.mask,
-            frames=parse_frames(self.frames) if self.frames else (None, None),
-            coding=Coding(codec=self.codec, pix_fmt=self.pix_fmt, options=self.encoder_options),
-        )
+        Raises
+        ------
+        UsageError
+            For what cannot be wanted.
+        """
+        beside = ["report"] if self.report else []
+        if kind == "pair":
+            for name in ("mask", "scale", "deblock"):
+                if value := getattr(self, name):
+                    raise UsageError(
+                        f"{name} {value}: a flash/no-flash pair takes none: leave it out, or --no-pairs"
+                    )
+            if self.framemd5 or self.premis:
+                _log.warning(
+                    "flash/no-flash pairs get no hashes of frames and no PREMIS events: clips and pictures do"
+                )
+            settings = self.settings(fitting="flash").model_dump(mode="json")
+            return json.dumps(
+                {"settings": settings, "align": self.align, "bits": self.bits, "beside": beside}
+            )
+        if kind != "image":  # one picture needs no access copy
+            beside += self.access
+        fields = self.job("source", "output").model_dump(mode="json", exclude={"input", "output"})
+        return json.dumps(fields | {"beside": beside})
 
+
+_log = logging.getLogger(__name__)
 
 _AnyWishes = TypeVar("_AnyWishes", bound=Wishes)
 
@@ -94,6 +94,8 @@ class FileEntry(Wishes):
 
     path: Annotated[str, Field(min_length=1)]
     """A file, a folder or a pattern, below the job file's folder unless it is absolute."""
+    flash: str | None = None
+    """The shot with flash, where ``path`` is the ambient shot of a pair."""
     output: str | None = None
     """Name below the output folder, where ``path`` is one file."""
     kind: Literal["sequence", "images"] | None = None
@@ -132,7 +134,12 @@ def load_job_file(path: Path) -> JobFile:
         raise UsageError(f"job file {path}: {_fault(error)}") from error
     home = path.absolute().parent
     entries = tuple(
-        with_absolute_paths(entry, home).model_copy(update={"path": str(home / entry.path)})
+        with_absolute_paths(entry, home).model_copy(
+            update={
+                "path": str(home / entry.path),
+                "flash": None if entry.flash is None else str(home / entry.flash),
+            }
+        )
         for entry in wanted.files
     )
     return with_absolute_paths(wanted, home).model_copy(update={"files": entries})

@@ -34,3 +34,10 @@ def test_a_scene_that_stands_still_has_none():
 
 def test_a_few_frames_tell_nothing():
     assert not find_logo(levels(add_logo(moving(5), opacity=1.0).frames)).confidence.any()
+
+
+def test_a_logo_next_to_the_border_is_not_taken_for_a_part_of_it():
+    damaged = add_logo(moving(), opacity=1.0, place=(0.025, 0.96))
+    found, true = find_logo(levels(damaged.frames)).mask[0], damaged.visible[0]
+    assert true[3].any() and not true[:3].any()
+    assert (found & true).sum() / (found | true).sum() > 0.6

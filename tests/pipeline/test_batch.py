@@ -183,6 +183,41 @@ def test_a_dry_run_measures_and_writes_nothing(batch, folder, tmp_path):
     assert "bad.mov" in outcome.stdout
 
 
+def test_the_index_page_lists_every_file_and_links_its_report(batch, run, tmp_path):
+    outcome = batch("--report", "--json")
+    page = tmp_path / "out" / "batch.reelprior.html"
+    assert outcome.json["index"] == str(page)
+    text = page.read_text(encoding="utf-8")
+    assert "1 failed, 2 done" in text
+    assert 'href="a.mov.mkv.report.html"' in text
+    assert 'href="b/%C3%BC%20n.mkv.report.html"' in text
+    assert "bad.mov" in text
+    assert (tmp_path / "out" / "b" / "ü n.mkv.report.html").exists()
+    assert f"index: {page}" in run("resume", tmp_path / "out").stdout
+
+
+def test_an_interrupted_batch_leaves_a_page_that_says_how_to_go_on(batch, tmp_path, monkeypatch):
+    def interrupt(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reelprior.pipeline.schedule.take_steps", interrupt)
+    assert batch().status == 130
+    text = (tmp_path / "out" / "batch.reelprior.html").read_text(encoding="utf-8")
+    assert "3 queued" in text
+    assert f"3 wait: go on with reelprior resume {tmp_path / 'out'}.reelprior" in text
+
+
+def test_a_batch_has_the_companions_of_its_outputs_made_and_asks_for_no_less_later(batch, folder, tmp_path):
+    (folder / "b" / "bad.mov").unlink()
+    assert batch("--framemd5", "--premis", "--access", ".mp4", "--strict").status == 0
+    names = {path.name for path in (tmp_path / "out").iterdir() if path.is_file()}
+    output = "a.mov.mkv"
+    endings = ("", ".framemd5", ".source.framemd5", ".premis.xml", ".access.mp4", ".reelprior.json")
+    assert names == {"batch.reelprior.html", *(f"{output}{ending}" for ending in endings)}
+    assert batch("--json").json["restored"] == 0
+    assert batch("--report", "--json").json["restored"] == 2
+
+
 def test_an_example_of_a_job_file_can_be_had(run):
     assert "[[files]]" in run("batch", "--example").stdout
 

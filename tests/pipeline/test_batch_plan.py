@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reelprior.pipeline.batch_plan import judge, plan_items, wish_hash
+from reelprior.io.errors import InputError
+from reelprior.pipeline.batch_plan import judge, plan_items, wish_covers, wish_hash
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.store import Entry
 from reelprior.pipeline.wishes import Wishes, example_job_file, load_job_file
@@ -141,9 +142,9 @@ def test_the_example_job_file_is_valid_and_explains_every_key(tmp_path):
             assert above.startswith(("#", "[[")) or " = " in above, f"{line} has no comment"
 
 
-def test_the_hash_of_a_wish_is_that_of_pixels_and_coding_only():
+def test_the_hash_of_a_wish_is_that_of_what_is_to_come_out_only():
     def hash_of(kind="video", **wishes):
-        return wish_hash(Wishes(**wishes).job(Path("a"), Path("b")).model_dump_json(), kind)
+        return wish_hash(Wishes(**wishes).wish(kind), kind)
 
     usual = hash_of()
     assert usual == hash_of(set=("compute.threads=3", "compute.device=cpu"))
@@ -155,6 +156,11 @@ def test_the_hash_of_a_wish_is_that_of_pixels_and_coding_only():
         hash_of(dust=True),
         hash_of(dust=True, denoise="auto"),
         hash_of("image"),
+        hash_of("pair"),
+        hash_of("pair", bits=16),
+        hash_of(deinterlace=True),
+        hash_of(strict=True),
+        hash_of(report=True),
     ]
     assert len({usual, *others}) == 1 + len(others)
 
@@ -167,11 +173,65 @@ def test_a_defect_alone_is_all_that_is_repaired():
     assert not Wishes(preset="film", scratches=False).settings().defects.scratches
 
 
+def test_an_output_with_more_beside_it_is_what_is_asked_for_and_one_with_less_is_not():
+    rich = Wishes(report=True, premis=True, access=(".mp4",)).wish("video")
+    plain = Wishes().wish("video")
+    assert wish_covers(rich, plain, "video")
+    assert not wish_covers(plain, rich, "video")
+    assert not wish_covers(rich, Wishes(seed=1).wish("video"), "video")
+
+
+def test_another_wish_that_is_satisfied_leaves_a_file_done_with_the_wish_it_was_made_by():
+    kept = judged(DONE, wanted=replace(WANTED, wish="less"), same_wish=True)
+    assert (kept.state, kept.wish) == ("done", DONE.wish)
+
+
+def test_a_pair_is_one_source_with_two_files(make, tmp_path):
+    source = make("a_flash.jpg", "a_noflash.jpg", "b.jpg", "c/1.png", "c/2.png")
+    items = plan_items(str(source), tmp_path / "out", Wishes())
+    found = {Path(item.output).name: (item.kind, item.partner and Path(item.partner).name) for item in items}
+    assert found == {
+        "a_noflash.jpg": ("pair", "a_flash.jpg"),
+        "b.png": ("image", None),
+        "c": ("sequence", None),
+    }
+    alone = plan_items(str(source), tmp_path / "out", Wishes(pairs=False))
+    assert {item.kind for item in alone} == {"image", "sequence"}
+
+
+def test_a_job_file_may_name_a_pair_whatever_its_names(make, tmp_path):
+    make("4.tif", "5.tif")
+    (tmp_path / "job.toml").write_text(
+        '[[files]]\npath = "in/4.tif"\nflash = "in/5.tif"\noutput = "anna.tif"\n'
+    )
+    (item,) = plan_items(str(tmp_path / "job.toml"), tmp_path / "out", Wishes())
+    assert (item.kind, Path(item.partner).name, Path(item.output).name) == ("pair", "5.tif", "anna.tif")
+
+
+def test_pairs_that_are_asked_for_and_not_there_and_masks_of_pairs_are_refused(make, tmp_path):
+    source = make("a.jpg", "b.jpg")
+    with pytest.raises(InputError, match="no flash/no-flash pairs"):
+        plan_items(str(source), tmp_path / "out", Wishes(pairs=True))
+    make("c_flash.jpg", "c_noflash.jpg")
+    with pytest.raises(UsageError, match="--no-pairs"):
+        plan_items(str(source), tmp_path / "out", Wishes(mask="m.png"))
+
+
 WANTED = Entry(1, "/in/a.mov", "/out/a.mkv", "video", 0, "queued", None, "w")
 DONE = replace(WANTED, state="done", source_stamp="s", source_hash="h", output_stamp="o", output_hash="i")
 
 
-def judged(before, *, wanted=WANTED, source="s", output="o", same_source=False, same_output=False, **options):
+def judged(
+    before,
+    *,
+    wanted=WANTED,
+    source="s",
+    output="o",
+    same_source=False,
+    same_output=False,
+    same_wish=False,
+    **options,
+):
     options = {"overwrite": False, "retry_failed": False} | options
     return judge(
         wanted,
@@ -180,6 +240,7 @@ def judged(before, *, wanted=WANTED, source="s", output="o", same_source=False, 
         output_stamp=output,
         same_source=lambda: same_source,
         same_output=lambda: same_output,
+        same_wish=lambda: same_wish,
         **options,
     )
 
@@ -203,6 +264,7 @@ def test_what_is_done_and_unchanged_is_not_read_again():
         output_stamp="o",
         same_source=read,
         same_output=read,
+        same_wish=read,
         overwrite=False,
         retry_failed=True,
     )
