@@ -11,6 +11,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from reelprior.io.container import decode, no_frame, open_container, video_stream
+from reelprior.io.cropping import Crop, crop_of
 from reelprior.io.hdr import HdrMetadata, hdr_of
 from reelprior.io.images import SEQUENCE_RATE, is_images, list_images, read_image, richness
 from reelprior.io.layout import bit_depth, layout_of
@@ -52,6 +53,8 @@ class VideoInfo:
         ``None`` where the header does not say.
     hdr
         Mastering metadata; ``None`` where the first frame has none.
+    crop
+        What only the container says is not to be shown; readers give the whole coded picture.
     alpha_is_hidden
         Whether there is an opacity that the decoder does not give out (VP8 and VP9).
     """
@@ -70,6 +73,7 @@ class VideoInfo:
     frames_from_header: int
     duration_seconds_from_header: float | None
     hdr: HdrMetadata | None = None
+    crop: Crop | None = None
     alpha_is_hidden: bool = False
 
     @property
@@ -162,6 +166,7 @@ def _video_info(
         rotation=frame.rotation,
         colour=colour_tags(frame, reading),
         hdr=hdr_of(frame),
+        crop=crop_of(stream),
         alpha_is_hidden=stream.metadata.get("alpha_mode") == "1"
         and not layout_of(frame.format.name).has_alpha,
         frames_from_header=stream.frames,

@@ -25,7 +25,7 @@ from reelprior.io.container import open_container
 from reelprior.io.errors import MediaError, OutputError
 from reelprior.io.files import commit, unwritable
 from reelprior.io.frame import Frame
-from reelprior.io.matroska import set_hdr, set_sample_aspect_ratio
+from reelprior.io.matroska import set_crop, set_hdr, set_sample_aspect_ratio
 from reelprior.io.muxing import (
     OutputStreams,
     colour_of,
@@ -120,7 +120,7 @@ class VideoWriter:
         self._file.finish()
         if not self._file.complete_header():
             _log.warning(
-                "%s: no room in the header for the aspect ratio or the HDR metadata: lost", self.path
+                "%s: no room in the header for aspect ratio, crop or HDR metadata: lost", self.path
             )
         commit(self._part, self.path)
 
@@ -239,6 +239,10 @@ class _OpenFile:
         done = True
         if source.hdr is not None and source.hdr.is_static:
             done = set_hdr(self._part, source.hdr, track=track)
+        if source.crop is not None:
+            crop = source.crop.scaled(video.width / source.width)
+            sides = (crop.top, crop.bottom, crop.left, crop.right)
+            done = set_crop(self._part, sides, track=track) and done
         if source.sample_aspect_ratio != 1:
             done = set_sample_aspect_ratio(self._part, source.sample_aspect_ratio, track=track) and done
         return done

@@ -64,6 +64,7 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
         "bit_depth": video.bit_depth,
         "sample_aspect_ratio": str(video.sample_aspect_ratio),
         "rotation": video.rotation,
+        "crop": None if video.crop is None else asdict(video.crop),
         "frames": len(frames),
         "seconds": round(_seconds(index), 3),
         "average_rate": str(video.average_rate),

@@ -215,6 +215,9 @@ def _check_shape(pair: Pair) -> Iterator[Finding]:
         )
     if output.sample_aspect_ratio != source.sample_aspect_ratio:
         differences.append(f"pixels of {output.sample_aspect_ratio}, not {source.sample_aspect_ratio}")
+    crop = source.crop and source.crop.scaled(scale)
+    if pair.output.kind == "video" and output.crop != crop and not _is_dropped(pair, "crop"):
+        differences.append(f"crop: {output.crop or 'none'}, not {crop or 'none'}")
     if pair.output.kind == "video" and output.rotation != source.rotation:
         differences.append(f"rotated by {output.rotation} degrees, not {source.rotation}")
     yield Finding.of("picture", differences, f"{output.width}x{output.height}, pixel shape and rotation kept")
@@ -222,6 +225,10 @@ def _check_shape(pair: Pair) -> Iterator[Finding]:
         found = pair.output_index.fields
         combed = [] if not found.flagged else [f"{found.flagged} frames are tagged as interlaced"]
         yield Finding.of("fields", combed, f"progressive; the source was {pair.sidecar.fields.found}")
+
+
+def _is_dropped(pair: Pair, what: str) -> bool:
+    return pair.sidecar is not None and any(what in words for words in pair.sidecar.dropped)
 
 
 def _check_colour(pair: Pair) -> Finding:
