@@ -91,7 +91,7 @@ def copied(path: str | Path, *, restored: int) -> list[CopiedStream]:
                 continue
             stream = found[packet.stream_index]
             time = packet.dts if packet.pts is None else packet.pts
-            stream.digests.append(_digest(data))
+            stream.digests.append(_digest(_unframed(data) if stream.codec == "aac" else data))
             stream.times.append(_NO_TIME if time is None else time)
             stream.durations.append(packet.duration or 0)
         return list(found.values())
@@ -151,6 +151,13 @@ def _described(stream: Stream) -> CopiedStream:
         described.times.append(_NO_TIME)
         described.durations.append(0)
     return described
+
+
+def _unframed(data: bytes) -> bytes:
+    """AAC without the header that transport streams put before every packet (ADTS)."""
+    if len(data) < 9 or data[0] != 0xFF or data[1] & 0xF6 != 0xF0:
+        return data
+    return data[7 if data[1] & 1 else 9 :]
 
 
 def _digest(data: bytes) -> int:

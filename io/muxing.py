@@ -85,7 +85,7 @@ def open_output(
     options = dict(_OPTIONS)
     if container in ("matroska", "webm"):
         options |= _MATROSKA_OPTIONS
-    else:
+    elif container in ("mp4", "mov"):
         options["movie_timescale"] = str(_movie_timescale(original, time_base))
         if not {name.lower() for name in tags} <= _MP4_TAGS:
             options["movflags"] = "use_metadata_tags"

@@ -43,6 +43,18 @@ _STATISTICS_TAGS = ("bps", "number_of_", "_statistics_")
 
 _PACKETS_LOOKED_AT = 300
 
+# What these containers really hold: their muxers also take what nobody can read afterwards.
+_HELD_BY = {
+    "avi": {"pcm_u8", "pcm_s16le", "pcm_s24le", "mp2", "mp3", "ac3"},
+    "mxf": {"pcm_s16le", "pcm_s24le"},
+    "mpegts": {"mp2", "mp3", "aac", "ac3", "eac3", "opus", "dvb_subtitle", "dvb_teletext"},
+}
+
+_RATE_OF_MXF = 48000
+# Who wrote an MXF file and what it is called in a database: of that one file, not of the film.
+_MXF_TAGS = {"operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name", "product_version_num"}
+_MXF_TAGS |= {"product_version", "application_platform", "product_uid", "toolkit_version_num", "material_package_umid"}
+
 _PICTURE_TYPES = {
     "mjpeg": "image/jpeg",
     "png": "image/png",
@@ -81,6 +93,9 @@ def is_held(container: str, stream: Stream, path: str | Path) -> bool:
 
     Header, the first packet, where it is near the beginning of the file, and the end: some muxers complain at the last.
     """
+    if container in _HELD_BY:
+        is_known = _codec_of(stream) in _HELD_BY[container]
+        return is_known and (container != "mxf" or stream.codec_context.sample_rate == _RATE_OF_MXF)
     output = av.open(io.BytesIO(), "w", format=container)
     try:
         copy = add_copy(output, stream, path)
@@ -95,6 +110,10 @@ def is_held(container: str, stream: Stream, path: str | Path) -> bool:
         with suppress(av.FFmpegError):
             output.close()
     return True
+
+
+def _codec_of(stream: Stream) -> str:
+    return stream.codec_context.codec.canonical_name if stream.codec_context else ""
 
 
 def _first_packet(stream: Stream, path: str | Path) -> Packet[Any] | None:
@@ -150,8 +169,10 @@ def stream_tags(tags: Mapping[str, str], *, restored: bool = False) -> dict[str,
 
 
 def film_tags(tags: Mapping[str, str], *, container: str) -> dict[str, str]:
-    """The tags of a film for its copy. MP4 has its own brands; elsewhere they are a trace of the source."""
-    dropped = _FILE_TAGS | (_BRAND_TAGS if container in ("mp4", "mov") else set())
+    """The tags of a film for its copy. MP4 has its own brands; where there is room, they are a trace of the source."""
+    dropped = _FILE_TAGS | (set() if container in ("matroska", "webm") else _BRAND_TAGS)
+    # "software" is what other containers call the encoder.
+    dropped = dropped | {"avi": {"software"}, "mxf": _MXF_TAGS}.get(container, set())
     return {name: value for name, value in tags.items() if name.lower() not in dropped}
 
 

@@ -97,7 +97,9 @@ class Job(BaseModel):
         """Raise `UsageError`, which pydantic lets pass, for a job that contradicts itself."""
         if self.workers is not None and self.scheduler is not None:
             raise UsageError("--workers starts a cluster and --scheduler joins one: give one of them")
-        if self.restores_only_the_mask and self.mask is None and not self.settings.defects.any:
+        splits_fields = self.settings.fields.handling == "deinterlace"
+        finds_defects = self.settings.defects.any
+        if self.restores_only_the_mask and self.mask is None and not (splits_fields or finds_defects):
             raise UsageError(
                 "nothing to restore: give --denoise (auto, a sigma or a profile), --mask, or a defect to look for "
                 "(--scratches, --dust, --dropouts, --logo, --deflicker)"

@@ -72,6 +72,7 @@ def _compare_stream(name: str, stream: CopiedStream, twin: CopiedStream, pair: P
             ("language", stream.language, twin.language),
             ("title", stream.title, twin.title),
         )
+        if not pair.was_dropped(f"the {what} of {name}")
         if here and here != there and not (what == "language" and here == "und")
     ]
     at = _find(twin.digests, stream.digests) if not pair.is_whole else 0
@@ -127,6 +128,8 @@ def check_chapters(pair: Pair) -> Finding:
     wanted, found = chapters(pair.source.path), chapters(pair.output.path)
     if not pair.is_whole:
         return Finding("chapters", "skipped", "the output is a part of the source, and so are its chapters")
+    if wanted and not found and pair.was_dropped("chapters"):
+        return Finding("chapters", "skipped", f"the {len(wanted)} of the source were left out on request")
     differences = [] if len(wanted) == len(found) else [f"{len(found)} chapters, not {len(wanted)}"]
     shift = _shift(pair)
     for number, (here, there) in enumerate(zip(wanted, found, strict=False), start=1):
@@ -152,7 +155,9 @@ def check_metadata(pair: Pair) -> Finding:
     differences = [
         f"{name} is {found[name.lower()]!r}, not {value!r}" if name.lower() in found else f"{name} is missing"
         for name, value in wanted.items()
-        if found.get(name.lower()) != value and name.lower() not in _SET_BY_WRITERS
+        if found.get(name.lower()) != value
+        and name.lower() not in _SET_BY_WRITERS
+        and not pair.was_dropped(f"the tag {name}")
     ]
     return Finding.of(
         "metadata", differences, f"all {len(wanted)} tags kept" if wanted else "the source has none"
