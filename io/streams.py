@@ -45,7 +45,7 @@ _PACKETS_LOOKED_AT = 300
 
 # What these containers really hold: their muxers also take what nobody can read afterwards.
 _HELD_BY = {
-    "avi": {"pcm_u8", "pcm_s16le", "pcm_s24le", "mp2", "mp3", "ac3"},
+    "avi": {"pcm_u8", "pcm_s16le", "pcm_s24le", "mp2", "mp3"},
     "mxf": {"pcm_s16le", "pcm_s24le"},
     "mpegts": {"mp2", "mp3", "aac", "ac3", "eac3", "opus", "dvb_subtitle", "dvb_teletext"},
 }

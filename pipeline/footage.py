@@ -23,7 +23,7 @@ from reelprior.pipeline.job import Job
 from reelprior.pipeline.jobdir import JobDirectory
 from reelprior.pipeline.settings import Settings
 
-__all__ = ["Footage", "Treatment", "describe_fields", "footage_of", "treatment_of"]
+__all__ = ["Footage", "Treatment", "describe_fields", "footage_of", "nothing_to_restore", "treatment_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -108,9 +108,7 @@ def footage_of(job: Job, source: MediaInfo, index: FrameIndex) -> Footage:
     found = describe_fields(index.fields)
     is_asked = not job.restores_only_the_mask or job.mask is not None or job.settings.defects.any
     if treatment.kind == "none" and not is_asked:
-        raise UsageError(
-            f"nothing to restore: {job.input} is progressive: give --denoise (auto, a sigma or a profile), or --mask"
-        )
+        raise nothing_to_restore(job.input)
     if treatment.kind == "pulldown":
         return _film(job, source, treatment, found)
     frames = job.frame_range(len(index))
@@ -139,6 +137,13 @@ def treatment_of(facts: FieldFacts, settings: Settings, *, path: str) -> Treatme
     if found == "telecined":
         return Treatment("pulldown", order)
     return Treatment("fields", order, every=2 if settings.fields.rate == "frame" else 1)
+
+
+def nothing_to_restore(path: str) -> UsageError:
+    """Only the fields of a source were to be restored, and there are none."""
+    return UsageError(
+        f"nothing to restore: {path} is progressive: give --denoise (auto, a sigma or a profile), or --mask"
+    )
 
 
 def describe_fields(facts: FieldFacts) -> str:
