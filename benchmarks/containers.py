@@ -133,7 +133,12 @@ def verdict(source: Path, target: Path, coding: Coding | None = None) -> str:
         index = scan(source)
         frames = range(len(index))
         check_output(
-            target, source=probe(source), coding=coding or Coding(), overwrite=True, frames=frames, index=index
+            target,
+            source=probe(source),
+            coding=coding or Coding(),
+            overwrite=True,
+            frames=frames,
+            index=index,
         )
     except OutputError as error:
         return "refused" if "\n" not in str(error) else "several lines"
@@ -186,7 +191,9 @@ def _differences(source: Path, target: Path) -> str:
         if probe(target).streams[other - 1].codec.startswith("pcm"):  # cut into packets anew by every muxer
             same = b"".join(data for _, data in old) == b"".join(data for _, data in new)
         else:  # the framing of sound from transport streams is not part of it
-            same = len(old) == len(new) and all(a[1].endswith(b[1]) or b[1].endswith(a[1]) for a, b in zip(old, new, strict=True))
+            same = len(old) == len(new) and all(
+                a[1].endswith(b[1]) or b[1].endswith(a[1]) for a, b in zip(old, new, strict=True)
+            )
             pairs = zip(old, new, strict=False)
             same = same and all(a[0] is None or abs(a[0] + shift - b[0]) <= unit / 2 for a, b in pairs)
         if not same:

@@ -192,7 +192,8 @@ def video_encoding(
     Raises
     ------
     OutputError
-        For an unknown codec, one that the container cannot hold, an unsupported pixel format, or an unknown preset of x264 and x265.
+        For an unknown codec, one that the container cannot hold, an unsupported pixel format, or an unknown preset of
+        x264 and x265.
     """
     container, default = _CONTAINERS[Path(path).suffix.lower()]
     name = coding.codec or default

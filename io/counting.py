@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
 
@@ -23,7 +24,17 @@ __all__ = ["counted", "counts_frames", "span_of", "timed", "uneven_sound"]
 _COUNTING = ("avi", "mxf")
 _RATES = tuple(
     Fraction(*rate)
-    for rate in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (48, 1), (50, 1), (60000, 1001), (60, 1))
+    for rate in (
+        (24000, 1001),
+        (24, 1),
+        (25, 1),
+        (30000, 1001),
+        (30, 1),
+        (48, 1),
+        (50, 1),
+        (60000, 1001),
+        (60, 1),
+    )
 )
 # SMPTE ST 377 leaves the rate open; FFmpeg's muxer does not.
 _RATES_OF_MXF = tuple(rate for rate in _RATES if rate != 48)
@@ -133,11 +144,12 @@ def uneven_sound(
             found[at] = f"begins {float(abs(off)):.3f} s {'after' if off > 0 else 'before'} the picture"
         ends[at] = time + (packet.duration or 0) * unit
         sizes[at] += packet.size
-    for stream in streams if seconds is not None else ():
+    sounds = [stream for stream in streams if isinstance(stream, AudioStream) and stream.index not in found]
+    for stream in sounds if seconds is not None else ():
         context = stream.codec_context
         samples = sizes[stream.index] // (context.channels * _BYTES[context.codec.canonical_name])
         longer = samples / Fraction(context.sample_rate) - (seconds or 0)
-        if stream.index not in found and abs(longer) * context.sample_rate >= 1:
+        if abs(longer) * context.sample_rate >= 1:
             found[stream.index] = (
                 f"is {float(abs(longer)):.4f} s {'longer' if longer > 0 else 'shorter'} than the picture"
             )

@@ -7,7 +7,7 @@ where a container cannot seek, the film is decoded from its start.
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class Moment:
     frames: NDArray[np.float32]
     at: int
     pts_seconds: float
-    fields: FieldFacts = FieldFacts()
+    fields: FieldFacts = field(default_factory=FieldFacts)
     missing: NDArray[np.bool_] | None = None
 
 
@@ -127,9 +127,7 @@ def _of_video(
     if order is None:
         return Moment(np.stack([to_rgb(frame) for frame in frames]), min(position, before), meant, fields)
     bottoms = [order == "bottom", order == "top"] * len(frames)
-    pictures = [
-        field_picture(frames[at // 2], to_rgb, bottom=bottom) for at, bottom in enumerate(bottoms)
-    ]
+    pictures = [field_picture(frames[at // 2], to_rgb, bottom=bottom) for at, bottom in enumerate(bottoms)]
     missing = np.zeros((len(pictures), *size), np.bool_)
     for picture, bottom in zip(missing, bottoms, strict=True):
         picture[0 if bottom else 1 :: 2] = True

@@ -55,15 +55,24 @@ def lost_in_silence(
     with TemporaryDirectory() as folder:
         trial = Path(folder) / f"trial{path.suffix}"
         try:
-            _write(trial, path, source, encoding, size, left_out)
+            _write(trial, path, source=source, encoding=encoding, size=size, left_out=left_out)
             found = probe(trial)
         except (ValueError, av.FFmpegError, InputError) as error:
             raise OutputError(f"{path}: {path.suffix} does not work here ({error}): use .mkv") from error
-    return [*_lost_of_picture(source, found, encoding, size), *_lost_of_film(source, found, encoding, left_out)]
+    return [
+        *_lost_of_picture(source, found, encoding, size),
+        *_lost_of_film(source, found, encoding, left_out),
+    ]
 
 
 def _write(
-    trial: Path, path: Path, source: MediaInfo, encoding: VideoEncoding, size: tuple[int, int], left_out: frozenset[int]
+    trial: Path,
+    path: Path,
+    *,
+    source: MediaInfo,
+    encoding: VideoEncoding,
+    size: tuple[int, int],
+    left_out: frozenset[int],
 ) -> None:
     source = timed(source, encoding.container)
     step = max(round(1 / (source.video.time_base * (source.video.average_rate or 25))), 1)

@@ -55,7 +55,11 @@ def rehearse(
         The streams that are left out, by their index in the source, and why.
     """
     left_out: dict[int, str] = {}
-    while (refused := _rehearse(path, source, encoding, size, frozenset(left_out), span)) is not None:
+    while (
+        refused := _rehearse(
+            path, source=source, encoding=encoding, size=size, left_out=frozenset(left_out), span=span
+        )
+    ) is not None:
         if not drop:
             raise refused
         left_out |= dict.fromkeys(refused.streams, refused.what)
@@ -73,6 +77,7 @@ class _RefusedError(OutputError):
 
 def _rehearse(
     path: Path,
+    *,
     source: MediaInfo,
     encoding: VideoEncoding,
     size: tuple[int, int],
@@ -88,7 +93,9 @@ def _rehearse(
             if refused is not None:
                 return refused
             if span is not None and counts_frames(encoding.container):
-                refused = _refused_sound(path, original, source, encoding.container, left_out, span)
+                refused = _refused_sound(
+                    path, original, source, container=encoding.container, left_out=left_out, span=span
+                )
                 if refused is not None:
                     return refused
         output = open_output(
@@ -145,6 +152,7 @@ def _refused_sound(
     path: Path,
     original: InputContainer,
     source: MediaInfo,
+    *,
     container: str,
     left_out: frozenset[int],
     span: TimeSpan,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import AttachmentStream, DataStream, Discard, Disposition, Stream
@@ -52,8 +53,21 @@ _HELD_BY = {
 
 _RATE_OF_MXF = 48000
 # Who wrote an MXF file and what it is called in a database: of that one file, not of the film.
-_MXF_TAGS = {"operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name", "product_version_num"}
-_MXF_TAGS |= {"product_version", "application_platform", "product_uid", "toolkit_version_num", "material_package_umid"}
+_MXF_TAGS = {
+    "operational_pattern_ul",
+    "uid",
+    "generation_uid",
+    "company_name",
+    "product_name",
+    "product_version_num",
+}
+_MXF_TAGS |= {
+    "product_version",
+    "application_platform",
+    "product_uid",
+    "toolkit_version_num",
+    "material_package_umid",
+}
 
 _PICTURE_TYPES = {
     "mjpeg": "image/jpeg",
@@ -94,8 +108,8 @@ def is_held(container: str, stream: Stream, path: str | Path) -> bool:
     Header, the first packet, where it is near the beginning of the file, and the end: some muxers complain at the last.
     """
     if container in _HELD_BY:
-        is_known = _codec_of(stream) in _HELD_BY[container]
-        return is_known and (container != "mxf" or stream.codec_context.sample_rate == _RATE_OF_MXF)
+        is_wrong_rate = isinstance(stream, AudioStream) and stream.codec_context.sample_rate != _RATE_OF_MXF
+        return _codec_of(stream) in _HELD_BY[container] and not (container == "mxf" and is_wrong_rate)
     output = av.open(io.BytesIO(), "w", format=container)
     try:
         copy = add_copy(output, stream, path)

@@ -133,9 +133,7 @@ class VideoWriter:
             raise OutputError(f"{self.path}: only {self._written} of {len(self._frames)} frames were written")
         self._file.finish()
         if not self._file.complete_header():
-            _log.warning(
-                "%s: no room in the header for aspect ratio, crop or HDR metadata: lost", self.path
-            )
+            _log.warning("%s: no room in the header for aspect ratio, crop or HDR metadata: lost", self.path)
         commit(self._part, self.path)
 
     @contextmanager

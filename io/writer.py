@@ -111,9 +111,7 @@ def check_output(
             even = counted(path, encoding.container, source=source, index=index, frames=frames)
             span = span_of(even, index, frames)
         drop = coding.drop_incompatible
-        dropped = rehearse(
-            path, source=source, encoding=encoding, size=(height, width), drop=drop, span=span
-        )
+        dropped = rehearse(path, source=source, encoding=encoding, size=(height, width), drop=drop, span=span)
         silent = lost_in_silence(
             path, source=source, encoding=encoding, size=(height, width), left_out=frozenset(dropped)
         )
@@ -122,7 +120,11 @@ def check_output(
                 f"{path}: {path.suffix} cannot hold {', '.join(silent)} of {source.path}: use .mkv, "
                 "or --drop-incompatible"
             )
-        return *losses, *dict.fromkeys(dropped.values()), *(f"{path.suffix} cannot hold {what}" for what in silent)
+        return (
+            *losses,
+            *dict.fromkeys(dropped.values()),
+            *(f"{path.suffix} cannot hold {what}" for what in silent),
+        )
     suffix, pix_fmt = image_format(path, coding, source_pix_fmt=source.video.pix_fmt)
     losses = losses_of_pictures(path, source=source, coding=coding, suffix=suffix, pix_fmt=pix_fmt)
     if kind == "image" and (source.kind != "image" if frames is None else len(frames) != 1):

@@ -94,7 +94,7 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
         "fields": describe_fields(index.fields),
         "unreadable_frames": sorted(index.unreadable),
         "scenes": [[scene.start, scene.stop] for scene in scenes],
-        "remarks": [*_remarks(info, index), *_noise_remarks(noise)],
+        "remarks": [*_remarks(info, index), *_picture_remarks(info), *_noise_remarks(noise)],
         "preset": preset,
         "why": why,
     }
@@ -145,6 +145,10 @@ def _remarks(info: MediaInfo, index: FrameIndex) -> Iterable[str]:
     stated, measured = info.video.average_rate, _measured_rate(index)
     if stated and measured and abs(measured / stated - 1) >= _SAME_RATE:
         yield f"the header says {float(stated):.5g} frames a second, their times say {float(measured):.5g}"
+    # A step more or less is rounding, and a hundredth nobody sees.
+    steps = {after - before for before, after in pairwise(index.pts)}
+    if steps and max(steps) - min(steps) > max(1, min(steps) / 100):
+        yield f"the frame rate varies: {min(steps)} to {max(steps)} units of {index.time_base} s a frame"
     if index.unreadable:
         yield f"{len(index.unreadable)} frames cannot be read; restore repairs them from their neighbours"
     if index.undecodable:
@@ -155,6 +159,10 @@ def _remarks(info: MediaInfo, index: FrameIndex) -> Iterable[str]:
         yield f"{describe_fields(index.fields)}: restore it with --deinterlace"
     elif 2 * index.fields.flagged > len(index.pts):
         yield "the frames are flagged as interlaced, but look progressive"
+
+
+def _picture_remarks(info: MediaInfo) -> Iterable[str]:
+    """What a person should know about its colours, its opacity and its edges."""
     if info.video.colour.matrix_is_assumed:
         matrix = info.video.colour.matrix
         yield f"the colour matrix is not tagged: {matrix} is assumed from the size (see --set source.matrix=...)"
@@ -170,7 +178,3 @@ def _remarks(info: MediaInfo, index: FrameIndex) -> Iterable[str]:
         yield f"there is an opacity that the decoder of {info.video.codec} does not give out"
     if info.video.hdr is not None and info.video.hdr.dynamic:
         yield f"{' and '.join(info.video.hdr.dynamic)} metadata would be lost: only static HDR metadata is kept"
-    steps = {after - before for before, after in pairwise(index.pts)}
-    # A step more or less is rounding, and a hundredth nobody sees.
-    if steps and max(steps) - min(steps) > max(1, min(steps) / 100):
-        yield f"the frame rate varies: {min(steps)} to {max(steps)} units of {index.time_base} s a frame"

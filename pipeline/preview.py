@@ -148,11 +148,11 @@ def make_preview(
     settings = resolve_tile_size(settings)
     compute = Compute(settings.compute)
     handle = settings.handle_frames
-    around = {"before": handle + _FRAMES // 2, "after": handle + _FRAMES // 2}
-    moment = read_moment(info, seconds, **around)
+    around = handle + _FRAMES // 2
+    moment = read_moment(info, seconds, before=around, after=around)
     treatment = treatment_of(moment.fields, settings, path=source)
     if treatment.order is not None:
-        moment = read_moment(info, seconds, **around, order=treatment.order)
+        moment = read_moment(info, seconds, before=around, after=around, order=treatment.order)
     elif settings.denoise == "none" and mask is None:
         raise nothing_to_restore(source)
     noise, _ = noise_in(lambda: moment.frames, settings)

@@ -244,8 +244,7 @@ def _check_colour(pair: Pair) -> Finding:
     differences = [
         f"{name} {there}, not {here}"
         for name, (here, there, is_assumed) in pairs.items()
-        if here != there
-        and here != "unknown"
+        if here not in ("unknown", there)
         and not pair.was_dropped(f"the colour {name}")
         and not (name == "matrix" and (is_assumed or is_same_matrix(here, there)))
     ]

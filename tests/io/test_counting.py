@@ -124,7 +124,7 @@ def test_a_transport_stream_keeps_packets_and_moves_everything_alike(tmp_path):
 )
 def test_sound_that_would_be_lost_or_out_of_sync_is_refused(tmp_path, suffix, how, reason):
     source = film(tmp_path / "a.mkv", **how)
-    with pytest.raises(OutputError, match=f"{reason}.*use .mkv.*--drop-incompatible"):
+    with pytest.raises(OutputError, match=rf"{reason}.*use .mkv.*--drop-incompatible"):
         check(tmp_path / f"b{suffix}", source)
     (loss,) = check(tmp_path / f"b{suffix}", source, DROPPING)
     assert "audio stream 1" in loss
@@ -133,23 +133,31 @@ def test_sound_that_would_be_lost_or_out_of_sync_is_refused(tmp_path, suffix, ho
 
 @pytest.mark.parametrize("suffix", [".avi", ".mxf"])
 def test_frames_that_are_not_evenly_spaced_are_refused(tmp_path, suffix):
-    source = make_video(tmp_path / "a.mkv", frames=4, pts=[0, 40, 120, 160], time_base=Fraction(1, 1000), audio=False)
-    with pytest.raises(OutputError, match="not evenly spaced: use .mkv"):
+    source = make_video(
+        tmp_path / "a.mkv", frames=4, pts=[0, 40, 120, 160], time_base=Fraction(1, 1000), audio=False
+    )
+    with pytest.raises(OutputError, match=r"not evenly spaced: use .mkv"):
         check(tmp_path / f"b{suffix}", source)
 
 
 def test_a_rate_that_mxf_does_not_know_is_refused(tmp_path):
     source = make_video(tmp_path / "a.mkv", frames=4, rate=12, audio=False)
-    with pytest.raises(OutputError, match="23.976, 24, 25.* frames a second, not 12"):
+    with pytest.raises(OutputError, match=r"23.976, 24, 25.* frames a second, not 12"):
         check(tmp_path / "b.mxf", source)
 
 
 @pytest.mark.parametrize("suffix", [".avi", ".mxf", ".ts"])
 def test_what_a_muxer_drops_in_silence_is_named_before_the_work(tmp_path, suffix):
     source = make_video(
-        tmp_path / "a.mkv", audio=False, chapters=True, metadata={"reel": "7"}, matrix=1, color_range=2, rotation=90
+        tmp_path / "a.mkv",
+        audio=False,
+        chapters=True,
+        metadata={"reel": "7"},
+        matrix=1,
+        color_range=2,
+        rotation=90,
     )
-    with pytest.raises(OutputError, match="the tag REEL.*the 2 chapters.*--drop-incompatible"):
+    with pytest.raises(OutputError, match=r"the tag REEL.*the 2 chapters.*--drop-incompatible"):
         check(tmp_path / f"b{suffix}", source)
     dropped = check(tmp_path / f"b{suffix}", source, DROPPING)
     assert any("the 2 chapters" in loss for loss in dropped)
@@ -160,7 +168,7 @@ def test_what_a_muxer_drops_in_silence_is_named_before_the_work(tmp_path, suffix
 @pytest.mark.parametrize(("name", "codec"), [("b.avi", "h264"), ("b.mxf", "av1"), ("b.ts", "ffv1")])
 def test_a_codec_that_a_container_does_not_really_hold_is_refused(tmp_path, name, codec):
     source = make_video(tmp_path / "a.mkv", frames=3, audio=False)
-    with pytest.raises(OutputError, match=f"cannot hold {codec}: use .* or write .mkv"):
+    with pytest.raises(OutputError, match=rf"cannot hold {codec}: use .* or write .mkv"):
         check(tmp_path / name, source, Coding(codec=codec))
 
 

@@ -79,7 +79,7 @@ def test_the_shape_of_pixels_is_kept_beside_a_crop(tmp_path):
 
 @pytest.mark.parametrize("target", ["out.mp4", "out.mov", "stills"])
 def test_a_crop_that_the_output_cannot_say_is_refused_before_the_work(tmp_path, cropped, target):
-    with pytest.raises(OutputError, match="cannot hold the crop .*4 rows at the top.*--drop-incompatible"):
+    with pytest.raises(OutputError, match=r"cannot hold the crop .*4 rows at the top.*--drop-incompatible"):
         check_output(tmp_path / target, source=probe(cropped), coding=Coding(), overwrite=False)
     (loss,) = check_output(tmp_path / target, source=probe(cropped), coding=DROPPING, overwrite=False)
     assert "the crop" in loss

@@ -104,7 +104,9 @@ def test_a_preview_refuses_interlaced_frames_as_the_job_would(run, woven, tmp_pa
     done = run("preview", woven, "--at", "0.1", "-o", tmp_path / "p.png", *TINY)
     assert done.status == 3
     assert "interlaced, top field first: give --deinterlace" in done.error
-    assert run("preview", woven, "--at", "0.1", "-o", tmp_path / "p.png", "--no-deinterlace", *TINY).status == 0
+    assert (
+        run("preview", woven, "--at", "0.1", "-o", tmp_path / "p.png", "--no-deinterlace", *TINY).status == 0
+    )
 
 
 def test_a_preview_shows_a_field_as_a_whole_picture(run, woven, tmp_path):
