@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from reelprior.io.container import decode, no_frame, open_container, video_stream
+from reelprior.io.container import decode, is_one_picture, no_frame, open_container, video_stream
 from reelprior.io.cropping import Crop, crop_of
 from reelprior.io.hdr import HdrMetadata, hdr_of
 from reelprior.io.images import SEQUENCE_RATE, is_images, list_images, read_image, richness
@@ -140,7 +140,11 @@ def _probe_video(path: Path, reading: Reading) -> MediaInfo:
             kind="video",
             container=container.format.name,
             video=_video_info(container, stream, frame, reading),
-            streams=tuple(_stream_info(other) for other in container.streams if other.index != stream.index),
+            streams=tuple(
+                _stream_info(other)
+                for other in container.streams
+                if other.index != stream.index and not is_one_picture(container)
+            ),
             chapters=len(container.chapters()),
             metadata=dict(container.metadata),
         )

@@ -21,7 +21,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import AttachmentStream, DataStream, Discard, Disposition, Stream
 
-from reelprior.io.container import open_container
+from reelprior.io.container import is_one_picture, open_container
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -92,6 +92,8 @@ class TimeSpan:
 
 def copied_streams(source: InputContainer, *, restored: int) -> list[Stream]:
     """The streams to copy: all but the restored one and those that muxers make from chapters and tags."""
+    if is_one_picture(source):
+        return []
     return [stream for stream in source.streams if stream.index != restored and not _is_made_anew(stream)]
 
 
