@@ -24,6 +24,7 @@ from reelprior.io.photographs import (
     write_photograph,
 )
 from reelprior.models.exposure import Exposed, expose, relative_noise
+from reelprior.models.fine_alignment import refine
 from reelprior.models.flash import Pair
 from reelprior.models.flash import restore_pair as fit_pair
 from reelprior.models.flash_visibility import flash_visibility
@@ -239,9 +240,9 @@ def alignment_facts(aligned: Registration, align: Align) -> dict[str, Any]:
 def _aligned(job: PairJob, flash: NDArray[np.float32], exposed: Exposed) -> Registration:
     if job.align == "none":
         return Registration.none(*flash.shape[1:])
-    aligned = register(
-        flash, exposed.pixels, relative_noise=relative_noise(exposed), flow=job.align == "auto"
-    )
+    noisy = relative_noise(exposed)
+    rough = register(flash, exposed.pixels, relative_noise=noisy, flow=job.align == "auto")
+    aligned = refine(rough, flash, exposed.pixels, exposed.noise, relative_noise=noisy)
     check_alignment(aligned, job.flash, job.ambient)
     return aligned
 
