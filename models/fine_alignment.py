@@ -68,16 +68,19 @@ def refine(
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     grey, moving_grey = (_grey(picture, size) for picture in (fixed, moving))
     level = torch.from_numpy(cv2.GaussianBlur(grey, (0, 0), 4.0)).clamp(0, 1)
-    variance = noise.variance(level.expand(1, 3, *level.shape))[0].mean(0).numpy() / 3 * np.float32(scale**2)
+    # Of the mean of three channels; shrinking by area takes as much again.
+    of_channels = noise.variance(level.expand(1, 3, *level.shape))[0].mean(0)
+    variance = (of_channels * scale**2 / 3).numpy()
     basis = _displacements(*grey.shape)
     maps, least = rough.maps, np.inf
     for start in (rough.maps, _without_bending(rough.maps)):
-        small = np.stack([cv2.resize(axis, size, interpolation=cv2.INTER_AREA) for axis in start])
-        problem = _Problem(moving_grey, grey, variance, (small + 0.5) * np.float32(scale) - 0.5, basis)
+        shrunk = np.stack([cv2.resize(axis, size, interpolation=cv2.INTER_AREA) for axis in start])
+        small = ((shrunk + 0.5) * scale - 0.5).astype(np.float32)
+        problem = _Problem(moving_grey, grey, variance, small, basis)
         for terms in (np.zeros(8), problem.solve()):
             left = problem.left(terms)
             if left < least:
-                change = _along(_displacements(height, width), terms) / np.float32(scale)
+                change = _displacement(terms, height, width) / np.float32(scale)
                 maps, least = (start + change).astype(np.float32), left
     shift = float(np.hypot(*(maps - _grid(height, width))).mean())
     refined = replace(rough, maps=maps, shift_px=shift)
@@ -130,8 +133,8 @@ class _Problem:
 
     def _residual(self, terms: NDArray[np.float64], sigma: float) -> tuple[Grey, Grey, Grey, Grey]:
         """What the relit shot leaves of the fixed one; the windows' slopes; the moved shot; where it is."""
-        x, y = self.maps + _along(self.basis, terms)
         height, width = self.fixed.shape
+        x, y = self.maps + _displacement(terms, height, width)
         moved = cv2.remap(self.moving, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         seen = ((x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)).astype(np.float32)
         moved, fixed = (cv2.GaussianBlur(picture, (0, 0), sigma) for picture in (moved, self.fixed))
@@ -141,8 +144,9 @@ class _Problem:
         mean_moved, mean_fixed = (_mean(weight * picture, radius) / total for picture in (moved, fixed))
         covariance = _mean(weight * moved * fixed, radius) / total - mean_moved * mean_fixed
         spread = _mean(weight * moved * moved, radius) / total - mean_moved**2
-        slope = covariance / (spread + _FLATNESS)
-        return fixed - mean_fixed - slope * (moved - mean_moved), slope, moved, seen
+        slope = np.asarray(covariance / (spread + _FLATNESS), np.float32)
+        residual = np.asarray(fixed - mean_fixed - slope * (moved - mean_moved), np.float32)
+        return residual, slope, np.asarray(moved, np.float32), seen
 
 
 def _grey(picture: NDArray[np.float32], size: tuple[int, int]) -> Grey:
@@ -159,14 +163,19 @@ def _displacements(height: int, width: int) -> NDArray[np.float32]:
     return np.stack([np.stack(pair) for pair in zip(across, down, strict=True)]).astype(np.float32)
 
 
-def _along(basis: NDArray[np.float32], terms: NDArray[np.float64]) -> NDArray[np.float32]:
-    return np.einsum("k,kchw->chw", terms.astype(np.float32), basis)
+def _displacement(terms: NDArray[np.float64], height: int, width: int) -> NDArray[np.float32]:
+    """(2, h, w): the sum of `_displacements`, without holding all of them."""
+    x, y = np.linspace(-1, 1, width)[None], np.linspace(-1, 1, height)[:, None]
+    bent = terms[6] * x + terms[7] * y
+    across = terms[0] + terms[2] * x + terms[3] * y + x * bent
+    down = terms[1] + terms[4] * x + terms[5] * y + y * bent
+    return np.stack([across, down]).astype(np.float32)
 
 
 def _without_bending(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     """The shift that is nearest to a displacement: noise bends a homography far more easily than it moves it."""
     grid = _grid(*maps.shape[1:])
-    return grid + (maps - grid).mean(axis=(1, 2), keepdims=True)
+    return np.asarray(grid + (maps - grid).mean(axis=(1, 2), keepdims=True))
 
 
 def _grid(height: int, width: int) -> NDArray[np.float32]:
