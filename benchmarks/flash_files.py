@@ -1,6 +1,7 @@
 """Flash pairs as files: written as a camera would, restored as the command does, and what became of their metadata."""
 
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -14,13 +15,11 @@ from reelprior.pipeline.presets import load_settings
 
 __all__ = ["metadata_blocks", "restore", "write_samples"]
 
-#: Blocks as OpenCV names them. What is asked is whether bytes stay the same, so none of them has to say much.
-_BLOCKS = {
-    "EXIF": cv2.IMAGE_METADATA_EXIF,
-    "XMP": cv2.IMAGE_METADATA_XMP,
-    "ICC": cv2.IMAGE_METADATA_ICCP,
-}
+#: What is asked is whether bytes stay the same, so that no block has to say much.
 _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
+#: Keyword of its chunk, and how it goes on: not packed, no language, no translation.
+_XMP_HEAD = b"XML:com.adobe.xmp\0" + bytes(4)
+_SIGNATURE_AND_HEADER = 8 + 25  # bytes at the start of a PNG file
 
 
 def write_samples(path: Path, picture: Picture) -> None:
@@ -40,29 +39,45 @@ def restore(
 
 
 def metadata_blocks(session: Session, ambient: Picture, flash: Picture, folder: Path) -> dict[str, bool]:
-    """Whether each block of a 16-bit PNG comes out as it went in, read by OpenCV and not by the program under test."""
+    """Whether the depth and each block of a 16-bit PNG come out as they went in; read here, not by the program."""
     source, other, output = (folder / f"blocks-{name}.png" for name in ("ambient", "flash", "restored"))
-    values = {"EXIF": _exif(), "XMP": _XMP, "ICC": _icc()}
-    data = [np.frombuffer(values[name], np.uint8) for name in _BLOCKS]
-    cv2.imwriteWithMetadata(str(source), _samples(ambient), list(_BLOCKS.values()), data)
+    kinds, blocks = [cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_ICCP], [_exif(), _icc()]
+    cv2.imwriteWithMetadata(
+        str(source), _samples(ambient), kinds, [np.frombuffer(block, np.uint8) for block in blocks]
+    )
+    # OpenCV would write XMP as a text of another kind, which no other program looks for.
+    content = b"iTXt" + _XMP_HEAD + _XMP
+    chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+    data = source.read_bytes()
+    source.write_bytes(data[:_SIGNATURE_AND_HEADER] + chunk + data[_SIGNATURE_AND_HEADER:])
     write_samples(other, flash)
     restore(session, other, source, output, overrides=("fit.iterations=5",))
-    before, after = (_read(path) for path in (source, output))
+    before, after = (_blocks(path) for path in (source, output))
     return {
         "16 bits": cv2.imread(str(output), cv2.IMREAD_UNCHANGED).dtype == np.uint16,
-        **{name: name in before and before[name] == after.get(name) for name in _BLOCKS},
+        **{name: before[name] == after.get(name) for name in ("EXIF", "ICC", "XMP")},
     }
+
+
+def _blocks(path: Path) -> dict[str, bytes]:
+    """EXIF, ICC profile and XMP of a PNG file."""
+    data, at, found = path.read_bytes(), 8, {}
+    while at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        content = data[at + 8 : at + 8 + length]
+        if kind == b"eXIf":
+            found["EXIF"] = content
+        elif kind == b"iCCP":
+            found["ICC"] = zlib.decompress(content[content.index(b"\0") + 2 :])
+        elif kind == b"iTXt" and content.startswith(_XMP_HEAD):
+            found["XMP"] = content[len(_XMP_HEAD) :]
+        at += 12 + length
+    return found
 
 
 def _samples(picture: Picture) -> NDArray[np.uint16]:
     samples = np.rint(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
     return np.ascontiguousarray(samples[::-1].transpose(1, 2, 0))  # (3, H, W) R'G'B' -> (H, W, 3) B'G'R'
-
-
-def _read(path: Path) -> dict[str, bytes]:
-    _, kinds, blocks = cv2.imreadWithMetadata(str(path))
-    names = {kind: name for name, kind in _BLOCKS.items()}
-    return {names[kind]: bytes(block) for kind, block in zip(kinds, blocks, strict=True) if kind in names}
 
 
 def _exif() -> bytes:
