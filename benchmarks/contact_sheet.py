@@ -30,10 +30,13 @@ def main() -> int:
     parser.add_argument(
         "--data", type=Path, default=DATA, help="the folder of footage (default: $REELPRIOR_DATA)"
     )
+    parser.add_argument(
+        "--shrink", type=int, default=1, help="reduce the shots by so much first: a quick look"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         session = Session(output=Path(folder), data=options.data)
-        rows = [_row(session, name) for name in PAIRS]
+        rows = [_row(session, name, options.shrink) for name in PAIRS]
     width = max(row.shape[1] for row in rows)
     padded = [
         np.pad(row, ((0, _GAP), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows
@@ -42,10 +45,10 @@ def main() -> int:
     return 0
 
 
-def _row(session: Session, name: str) -> _Bytes:
+def _row(session: Session, name: str, shrink: int) -> _Bytes:
     """Ambient, flash and restored shot, all in the ambient one's exposure but for the flash, and parts of two."""
     flash, ambient, _ = PAIRS[name]
-    paths = [session.data / "photos" / file for file in (ambient, flash)]
+    paths = [_shrunk(session, session.data / "photos" / file, shrink) for file in (ambient, flash)]
     output = session.output / f"{name}.png"
     result = restore(session, paths[1], paths[0], output)
     print(name, result.facts, f"{result.seconds:.0f} s", file=sys.stderr, flush=True)
@@ -61,6 +64,17 @@ def _row(session: Session, name: str) -> _Bytes:
     parts = np.pad(parts, ((0, max(0, height - len(parts))), (0, 0), (0, 0)), constant_values=255)
     tall = [np.pad(p, ((0, len(parts) - height), (0, _GAP), (0, 0)), constant_values=255) for p in small]
     return np.concatenate([*tall, parts], axis=1)
+
+
+def _shrunk(session: Session, path: Path, shrink: int) -> Path:
+    """The file itself, or a smaller copy."""
+    if shrink == 1:
+        return path
+    smaller = session.output / f"{path.stem}.png"
+    picture = cv2.imread(str(path))
+    size = (picture.shape[1] // shrink, picture.shape[0] // shrink)
+    cv2.imwrite(str(smaller), cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    return smaller
 
 
 def _busiest(picture: _Bytes, lit: _Bytes) -> _Bytes:
