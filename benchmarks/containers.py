@@ -114,8 +114,10 @@ def measure(folder: Path) -> Section:
         "with their usual codec. *kept*: the output opens, has all frames at their times and every packet of the "
         "copied streams with its bytes and its time, to half a unit of the stream's clock. *refused*: one line "
         "before the work that names the stream and the remedy (`--drop-incompatible` goes on without). Only rows "
-        "that FFmpeg's muxers can make are here. Second table: output codecs, source FFV1. Outputs are not written "
-        "as MXF, AVI or transport streams: as sources they are read.",
+        "that FFmpeg's muxers can make are here. Second table: output codecs, source FFV1. AVI and MXF tell no times: "
+        "frames at one rate, sound from the first frame on (in MXF, to the end of the last one); compressed sound "
+        "usually begins a little before the picture, and is refused there. AVI, MXF and transport streams may move "
+        "the film as a whole.",
     ]
     return Section(
         "Containers and streams",
@@ -128,7 +130,16 @@ def measure(folder: Path) -> Section:
 def verdict(source: Path, target: Path, coding: Coding | None = None) -> str:
     """ "kept", "refused" or what is wrong with the output."""
     try:
-        check_output(target, source=probe(source), coding=coding or Coding(), overwrite=True)
+        index = scan(source)
+        frames = range(len(index))
+        check_output(
+            target,
+            source=probe(source),
+            coding=coding or Coding(),
+            overwrite=True,
+            frames=frames,
+            index=index,
+        )
     except OutputError as error:
         return "refused" if "\n" not in str(error) else "several lines"
     try:
@@ -159,14 +170,14 @@ def copy_film(source: Path, target: Path, coding: Coding | None = None) -> None:
 
 def _differences(source: Path, target: Path) -> str:
     index = scan(source)
-    shift = (
-        Fraction(0)
-        if target.suffix in (".mkv", ".webm")
-        else max(-index.pts[0] * index.time_base, Fraction(0))
-    )
+    times = video_times(target)
+    first = index.pts[0] * index.time_base
+    if target.suffix in (".avi", ".mxf", ".ts"):  # moved as a whole, by what the pictures say
+        shift = times[0] - first
+    else:
+        shift = Fraction(0) if target.suffix in (".mkv", ".webm") else max(-first, Fraction(0))
     before, after = clocks(source), clocks(target)
     expected = [time * index.time_base + shift for time in index.pts]
-    times = video_times(target)
     unit = after.pop(0)  # the picture comes first
     if len(times) != len(expected) or any(
         abs(a - b) > unit / 2 for a, b in zip(times, expected, strict=True)
@@ -180,7 +191,9 @@ def _differences(source: Path, target: Path) -> str:
         if probe(target).streams[other - 1].codec.startswith("pcm"):  # cut into packets anew by every muxer
             same = b"".join(data for _, data in old) == b"".join(data for _, data in new)
         else:  # the framing of sound from transport streams is not part of it
-            same = len(old) == len(new) and all(a[1].endswith(b[1]) for a, b in zip(old, new, strict=True))
+            same = len(old) == len(new) and all(
+                a[1].endswith(b[1]) or b[1].endswith(a[1]) for a, b in zip(old, new, strict=True)
+            )
             pairs = zip(old, new, strict=False)
             same = same and all(a[0] is None or abs(a[0] + shift - b[0]) <= unit / 2 for a, b in pairs)
         if not same:

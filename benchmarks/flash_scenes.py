@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "DIMMINGS",
+    "PAIRS",
     "READ_SIGMA",
     "SHOT_SIGMA",
     "Picture",
@@ -34,7 +35,8 @@ DIMMINGS = (1 / 8, 1 / 20, 1 / 50)
 #: Middle of the ranges of Xia et al. (CVPR 2021): 10^[-3, -2] and 10^[-2, -1.3]; variance = read^2 + shot^2 x.
 READ_SIGMA, SHOT_SIGMA = 10**-2.5, 10**-1.65
 
-_PAIRS = {
+#: Flash shot, ambient shot, and whether the truth has to be made from the flash shot.
+PAIRS = {
     "carpet": ("djf_carpet/carpet_00_flash.jpg", "djf_carpet/carpet_01_noflash.jpg", False),
     "cave": ("dip_cave01/cave01_00_flash.jpg", "dip_cave01/cave01_01_noflash.jpg", True),
     "jars": ("gf_cave/cave-flash.bmp", "gf_cave/cave-noflash.bmp", True),
@@ -72,7 +74,7 @@ class Scene:
 def load_scenes(data: Path) -> list[Scene]:
     """All scenes, from the folder with the photographs."""
     scenes = []
-    for name, (flash_name, ambient_name, relit) in _PAIRS.items():
+    for name, (flash_name, ambient_name, relit) in PAIRS.items():
         flash, ambient = (_half(data / "photos" / file) for file in (flash_name, ambient_name))
         scenes.append(_scene(name, flash, _relit(flash, ambient) if relit else ambient))
     return scenes

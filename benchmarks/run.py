@@ -35,6 +35,7 @@ BENCHMARKS = {
     "noise": "noise",
     "film": "film",
     "defects": "defects",
+    "deinterlace": "deinterlace",
     "batch": "batch",
     "flash": "flash",
     "tasks": "tasks",

@@ -81,8 +81,11 @@ def _write_tone(output, sound, seconds):
     context = sound.codec_context
     step = context.frame_size or 1024
     planar = context.format.is_planar
-    for start in range(0, max(int(seconds * 48000), step), step):
-        wave = np.sin(np.arange(start, start + step) * 0.05) * 0.3
+    total = int(seconds * 48000)
+    for start in range(0, max(total, step), step):
+        # Sound that is not compressed ends with the picture.
+        stop = start + step if context.frame_size else min(start + step, total)
+        wave = np.sin(np.arange(start, stop) * 0.05) * 0.3
         frame = av.AudioFrame.from_ndarray(np.stack([wave, -wave]).astype(np.float32), "fltp", "stereo")
         frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
         if context.format.name != "fltp" or not planar:

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from reelprior.io.colour import FromRgb
 from reelprior.io.container import open_container
+from reelprior.io.cropping import Crop
 from reelprior.io.errors import OutputError
 from reelprior.io.files import atomic_path
 from reelprior.io.frame import Frame
@@ -131,7 +132,11 @@ class _Pictures:
         video = info.video
         if kind.encoder == "libsvtav1":
             os.environ.setdefault("SVT_LOG", "0")  # SVT-AV1 would write to stderr, and heeds nothing else
-        self._size = (video.height // 2 * 2, video.width // 2 * 2)
+        # What the master's container hides is cut off: MP4 files have no way that all players know to hide it.
+        crop = video.crop or Crop(0, 0, 0, 0)
+        shown = (video.height - crop.top - crop.bottom, video.width - crop.left - crop.right)
+        self._size = (max(0, shown[0]) // 2 * 2, max(0, shown[1]) // 2 * 2)
+        self._corner = (crop.top, crop.left)
         if not all(self._size):
             raise ValueError(f"{video.width}x{video.height} pixels are too few")
         pix_fmt = "yuv420p10le" if kind.deep and video.bit_depth > 8 else "yuv420p"
@@ -150,10 +155,10 @@ class _Pictures:
         self._stream = stream
 
     def packets(self, frames: Iterator[Frame]) -> Iterator[av.Packet[Any]]:
-        height, width = self._size
+        (height, width), (top, left) = self._size, self._corner
         durations: dict[int, int] = {}  # of the frames inside the encoder, by pts
         for frame in frames:
-            picture = self._from_rgb(frame.pixels[:, :height, :width])
+            picture = self._from_rgb(frame.pixels[:, top : top + height, left : left + width])
             picture.pts, picture.time_base, picture.duration = frame.pts, frame.time_base, frame.duration
             durations[frame.pts] = frame.duration
             yield from self._timed(self._stream.encode(picture), durations)

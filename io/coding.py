@@ -120,7 +120,12 @@ _CONTAINERS = {
     ".m4v": ("mp4", "h264"),
     ".mov": ("mov", "prores"),
     ".webm": ("webm", "av1"),
+    ".mxf": ("mxf", "ffv1"),
+    ".avi": ("avi", "ffv1"),
+    ".ts": ("mpegts", "h264"),
 }
+# What these muxers would take beside is not read back by anybody, or without its times (H.264 in AVI).
+_CODECS_IN = {"mxf": ("ffv1", "h264", "prores"), "avi": ("ffv1",), "mpegts": ("h264", "h265")}
 _IMAGES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 
 _PRESETS = [
@@ -187,13 +192,19 @@ def video_encoding(
     Raises
     ------
     OutputError
-        For an unknown codec, an unsupported pixel format, or an unknown preset of x264 and x265.
+        For an unknown codec, one that the container cannot hold, an unsupported pixel format, or an unknown preset of
+        x264 and x265.
     """
     container, default = _CONTAINERS[Path(path).suffix.lower()]
     name = coding.codec or default
     name = _ALIASES.get(name, name)
     if name not in _CODECS:
         raise OutputError(f"{path}: unknown codec {coding.codec!r}: use one of {', '.join(_CODECS)}")
+    held = _CODECS_IN.get(container, (name,))
+    if name not in held:
+        raise OutputError(
+            f"{path}: {Path(path).suffix} cannot hold {name}: use {' or '.join(held)}, or write .mkv"
+        )
     codec = _CODECS[name]
     supported = _supported(codec, path)
     if codec.even:

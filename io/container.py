@@ -19,7 +19,16 @@ from reelprior.io.errors import InputError
 from reelprior.io.limits import Limits, check_pixels
 from reelprior.io.slices import SliceCheck
 
-__all__ = ["Damage", "check_file", "check_size", "decode", "no_frame", "open_container", "video_stream"]
+__all__ = [
+    "Damage",
+    "check_file",
+    "check_size",
+    "decode",
+    "is_one_picture",
+    "no_frame",
+    "open_container",
+    "video_stream",
+]
 
 # What PyAV raises: its own tree, which is not all of OSError, besides what Python does for names and text.
 _FAILURES = (av.FFmpegError, OSError, ValueError)
@@ -82,6 +91,11 @@ def open_container(path: Path) -> Iterator[InputContainer]:
         if container.format.name == "tty":  # FFmpeg would draw any .txt file as a terminal shows it
             raise InputError(f"{path}: a text file, no video or image: {_REMEDY}")
         yield container
+
+
+def is_one_picture(container: InputContainer) -> bool:
+    """Whether the streams of a file are one picture at several sizes, as in an icon; the first stands for all."""
+    return container.format.name == "ico"
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

@@ -5,7 +5,7 @@ that a feature film with its sound takes some megabytes.
 """
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import blake2b
 from pathlib import Path
@@ -48,6 +48,8 @@ class CopiedStream:
         Seconds per unit of the times.
     digests
         64 bits of each packet's BLAKE2b, in the order of the file; of an attachment, that of its data.
+    whole
+        The same digest of all its packets as one, by which sound is known that a muxer has cut into packets anew.
     times, durations
         Presentation time (decoding time where there is none) and duration of each packet.
     """
@@ -62,6 +64,7 @@ class CopiedStream:
     digests: "array[int]"
     times: "array[int]"
     durations: "array[int]"
+    whole: int = 0
 
     def seconds(self, packet: int) -> Fraction | None:
         """Time of a packet."""
@@ -73,6 +76,7 @@ def copied(path: str | Path, *, restored: int) -> list[CopiedStream]:
     with open_container(Path(path)) as container:
         streams = copied_streams(container, restored=restored)
         found = {stream.index: _described(stream) for stream in streams}
+        whole = {index: blake2b(digest_size=8) for index in found}
         wanted = [stream for stream in streams if not isinstance(stream, AttachmentStream)]
         packets = container.demux(wanted) if wanted else iter(())
         while True:
@@ -91,10 +95,14 @@ def copied(path: str | Path, *, restored: int) -> list[CopiedStream]:
                 continue
             stream = found[packet.stream_index]
             time = packet.dts if packet.pts is None else packet.pts
-            stream.digests.append(_digest(data))
+            whole[stream.index].update(data)
+            stream.digests.append(_digest(_unframed(data) if stream.codec == "aac" else data))
             stream.times.append(_NO_TIME if time is None else time)
             stream.durations.append(packet.duration or 0)
-        return list(found.values())
+        return [
+            replace(stream, whole=int.from_bytes(whole[index].digest(), "big"))
+            for index, stream in found.items()
+        ]
 
 
 def chapters(path: str | Path) -> list[Chapter]:
@@ -151,6 +159,13 @@ def _described(stream: Stream) -> CopiedStream:
         described.times.append(_NO_TIME)
         described.durations.append(0)
     return described
+
+
+def _unframed(data: bytes) -> bytes:
+    """AAC without the header that transport streams put before every packet (ADTS)."""
+    if len(data) < 9 or data[0] != 0xFF or data[1] & 0xF6 != 0xF0:
+        return data
+    return data[7 if data[1] & 1 else 9 :]
 
 
 def _digest(data: bytes) -> int:

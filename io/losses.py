@@ -27,6 +27,8 @@ def losses_of_video(
         remedy = "" if video.hdr and video.hdr.dynamic else "use .mkv, or h265 or av1, or "
         loss = f"{path.suffix} with {encoding.codec} cannot hold {' and '.join(lost)}"
         losses.append(_allowed(path, coding, loss, remedy))
+    if video.crop is not None and encoding.container not in ("matroska", "webm"):
+        losses.append(_lost_crop(path, source, coding, "use .mkv, or "))
     if video.has_alpha and not layout_of(encoding.pix_fmt).has_alpha:
         losses.append(f"{encoding.pix_fmt} has no opacity")
     if blocks := _blocks_of(source, path.suffix.lower()):  # nobody expects them there: told, not refused
@@ -43,9 +45,16 @@ def losses_of_pictures(
     if blocks := _blocks_of(source, suffix):
         loss = f"{suffix} cannot hold {' and '.join(blocks)}"
         losses.append(_allowed(path, coding, loss, "use .png or .tiff, or "))
+    if source.video.crop is not None:
+        losses.append(_lost_crop(path, source, coding, ""))
     if source.video.has_alpha and not layout_of(pix_fmt).has_alpha:
         losses.append(f"{suffix} has no opacity")
     return tuple(losses)
+
+
+def _lost_crop(path: Path, source: MediaInfo, coding: Coding, remedy: str) -> str:
+    loss = f"{path.suffix} cannot hold the crop that {source.path} states ({source.video.crop})"
+    return _allowed(path, coding, loss, remedy)
 
 
 def _blocks_of(source: MediaInfo, suffix: str) -> list[str]:

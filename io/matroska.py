@@ -1,6 +1,6 @@
-"""The aspect ratio and the HDR metadata of a Matroska file, which FFmpeg's muxer leaves out.
+"""The aspect ratio, the crop and the HDR metadata of a Matroska file, which FFmpeg's muxer leaves out.
 
-The muxer takes both from fields that PyAV cannot set, so files of codecs whose bitstream does not carry them
+The muxer takes them from fields that PyAV cannot set, so files of codecs whose bitstream does not carry them
 (FFV1; the aspect ratio: AV1) would be shown with square pixels, and HDR without its mastering data. A track's name
 may be padded with blanks (`padded_name`); when the file is finished, the track's entry is rebuilt in place at the
 same length, the blanks make the room, and nothing else in the file moves.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from reelprior.io.hdr import HdrMetadata
 
-__all__ = ["padded_name", "set_hdr", "set_sample_aspect_ratio"]
+__all__ = ["padded_name", "set_crop", "set_hdr", "set_sample_aspect_ratio", "stated_crop"]
 
 _SEGMENT = 0x18538067
 _TRACKS = 0x1654AE6B
@@ -27,6 +27,7 @@ _MAX_BLOCK_ADDITION_ID = 0x55EE
 _VIDEO = 0xE0
 _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xB0, 0xBA
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
+_CROP = (0x54BB, 0x54AA, 0x54CC, 0x54DD)  # top, bottom, left, right
 _NAME = 0x536E
 _COLOUR, _MASTERING = 0x55B0, 0x55D0
 _MAX_PIXEL_LIGHT, _MAX_FRAME_LIGHT = 0x55BC, 0x55BD
@@ -34,7 +35,7 @@ _FIRST_CHROMATICITY = 0x55D1  # x and y of red, green, blue and white follow one
 _MAX_LUMINANCE, _MIN_LUMINANCE = 0x55D9, 0x55DA
 _VOID, _CRC = 0xEC, 0xBF
 
-_ROOM_BYTES = 180  # HDR metadata takes 147, a display size 12
+_ROOM_BYTES = 200  # HDR metadata takes 147, a display size 12, a crop 24
 
 _AS_PIXELS, _AS_RATIO = 0, 3  # values of DisplayUnit
 _HEADER_BYTES = 1 << 20  # the tracks come before the pictures: this much holds them, fonts aside
@@ -52,6 +53,33 @@ def padded_name(name: str) -> str:
 def set_hdr(path: str | Path, hdr: HdrMetadata, *, track: int) -> bool:
     """State the HDR metadata of the ``track``-th track; parameters and result as `set_sample_aspect_ratio`."""
     return _change_video(path, partial(_video_with_hdr, hdr=hdr), track)
+
+
+def set_crop(path: str | Path, sides: tuple[int, int, int, int], *, track: int) -> bool:
+    """State how many rows and columns (top, bottom, left, right) of the ``track``-th track are not shown.
+
+    Result as `set_sample_aspect_ratio`, whose display size depends on the crop: it comes after this.
+    """
+    return _change_video(path, partial(_video_with_crop, sides=sides), track)
+
+
+def stated_crop(header: bytes) -> tuple[int, int, int, int] | None:
+    """What the header of a file says about the crop of its first track: top, bottom, left, right; None if nothing."""
+    found = _find_tracks(header)
+    if found is None:
+        return None
+    start, end = found
+    sides = dict.fromkeys(_CROP, 0)
+    entry = next(((a, b) for name, a, b in _elements(header, start, end) if name == _TRACK_ENTRY), (0, 0))
+    for name, video, video_end in _elements(header, *entry):
+        if name == _VIDEO:
+            sides |= {
+                side: int.from_bytes(header[a:b], "big")
+                for side, a, b in _elements(header, video, video_end)
+                if side in sides
+            }
+    top, bottom, left, right = sides.values()
+    return (top, bottom, left, right) if any(sides.values()) else None
 
 
 def set_sample_aspect_ratio(path: str | Path, ratio: Fraction, *, track: int) -> bool:
@@ -132,6 +160,16 @@ def _rebuilt_entry(entry: bytes, change: _Change) -> bytes | None:
     return rebuilt + _void(room)
 
 
+def _video_with_crop(video: bytes, sides: tuple[int, int, int, int]) -> bytes:
+    kept = [
+        _element(identifier, video[start:end])
+        for identifier, start, end in _elements(video, 0, len(video))
+        if identifier not in (*_CROP, _VOID)
+    ]
+    stated = (_element(side, _number(value)) for side, value in zip(_CROP, sides, strict=True) if value)
+    return b"".join([*kept, *stated])
+
+
 def _video_with_ratio(video: bytes, ratio: Fraction) -> bytes:
     replaced = (_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT, _VOID)
     numbers = {}
@@ -140,7 +178,9 @@ def _video_with_ratio(video: bytes, ratio: Fraction) -> bytes:
         numbers[identifier] = int.from_bytes(video[start:end], "big")
         if identifier not in replaced:
             kept.append(_element(identifier, video[start:end]))
-    width, height = numbers[_PIXEL_WIDTH] * ratio, Fraction(numbers[_PIXEL_HEIGHT])
+    top, bottom, left, right = (numbers.get(side, 0) for side in _CROP)
+    width = (numbers[_PIXEL_WIDTH] - left - right) * ratio
+    height = Fraction(numbers[_PIXEL_HEIGHT] - top - bottom)
     unit = _AS_PIXELS
     if width.denominator != 1:
         unit = _AS_RATIO

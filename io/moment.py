@@ -7,7 +7,7 @@ where a container cannot seek, the film is decoded from its start.
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from reelprior.io.colour import ToRgb
 from reelprior.io.container import check_size, decode, open_container, video_stream
 from reelprior.io.errors import InputError
+from reelprior.io.fields import FieldDetector, FieldFacts, FieldOrder, field_picture
 from reelprior.io.images import SEQUENCE_RATE, list_images
 from reelprior.io.probe import MediaInfo
 from reelprior.io.reader import open_reader
@@ -27,15 +28,32 @@ __all__ = ["Moment", "read_moment"]
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """Consecutive frames, (T, 3, H, W) float32 R'G'B' in [0, 1]; ``at`` is the position of the one that was meant."""
+    """A few consecutive pictures.
+
+    Attributes
+    ----------
+    frames
+        (T, 3, H, W) float32 R'G'B' in [0, 1].
+    at
+        The position of the one that was meant.
+    pts_seconds
+        Of the frame that was meant.
+    fields
+        What these frames say about their fields: little, where nothing moves.
+    missing
+        (T, H, W), True for rows of the other field; ``None`` for whole frames.
+    """
 
     frames: NDArray[np.float32]
     at: int
     pts_seconds: float
-    """Of the frame that was meant."""
+    fields: FieldFacts = field(default_factory=FieldFacts)
+    missing: NDArray[np.bool_] | None = None
 
 
-def read_moment(info: MediaInfo, seconds: float, *, before: int, after: int) -> Moment:
+def read_moment(
+    info: MediaInfo, seconds: float, *, before: int, after: int, order: FieldOrder | None = None
+) -> Moment:
     """Read the frame that is shown at a time, and its neighbours as far as there are.
 
     Parameters
@@ -45,7 +63,9 @@ def read_moment(info: MediaInfo, seconds: float, *, before: int, after: int) -> 
     seconds
         Since the beginning of the source.
     before, after
-        How many neighbours are wanted on either side.
+        How many neighbours are wanted on either side, in frames.
+    order
+        Which field of a frame comes first, to get two pictures a frame, one of each field; ``None`` for frames.
 
     Raises
     ------
@@ -57,7 +77,7 @@ def read_moment(info: MediaInfo, seconds: float, *, before: int, after: int) -> 
     if info.kind != "video":
         return _of_pictures(info, seconds, before, after)
     for seek in (True, False):
-        found = _of_video(info, seconds, before, after, seek=seek)
+        found = _of_video(info, seconds, before, after, order, seek=seek)
         if found is not None:
             return found
     raise InputError(f"{info.path}: has no frame at {seconds:g} s: it ends before")
@@ -76,7 +96,9 @@ def _of_pictures(info: MediaInfo, seconds: float, before: int, after: int) -> Mo
     return Moment(frames, position - start, float(position / SEQUENCE_RATE))
 
 
-def _of_video(info: MediaInfo, seconds: float, before: int, after: int, *, seek: bool) -> Moment | None:
+def _of_video(
+    info: MediaInfo, seconds: float, before: int, after: int, order: FieldOrder | None, *, seek: bool
+) -> Moment | None:
     """None where the seek went past the moment, or the film ends before it."""
     path, video = Path(info.path), info.video
     size = (video.height, video.width)
@@ -100,8 +122,23 @@ def _of_video(info: MediaInfo, seconds: float, before: int, after: int, *, seek:
     if meant is None or (not later and seconds > max(end, meant + 1 / float(video.average_rate or 25))):
         return None
     position = next(at for at, (time, _) in enumerate(window) if time == meant)
-    frames = list(window)[max(0, position - before) :]
-    return Moment(np.stack([to_rgb(frame) for _, frame in frames]), min(position, before), meant)
+    frames = [frame for _, frame in list(window)[max(0, position - before) :]]
+    fields = _facts(frames)
+    if order is None:
+        return Moment(np.stack([to_rgb(frame) for frame in frames]), min(position, before), meant, fields)
+    bottoms = [order == "bottom", order == "top"] * len(frames)
+    pictures = [field_picture(frames[at // 2], to_rgb, bottom=bottom) for at, bottom in enumerate(bottoms)]
+    missing = np.zeros((len(pictures), *size), np.bool_)
+    for picture, bottom in zip(missing, bottoms, strict=True):
+        picture[0 if bottom else 1 :: 2] = True
+    return Moment(np.stack(pictures), 2 * min(position, before), meant, fields, missing)
+
+
+def _facts(frames: list[av.VideoFrame]) -> FieldFacts:
+    detector = FieldDetector()
+    for frame in frames:
+        detector(frame)
+    return detector.facts
 
 
 def _timed(

@@ -85,7 +85,7 @@ def open_output(
     options = dict(_OPTIONS)
     if container in ("matroska", "webm"):
         options |= _MATROSKA_OPTIONS
-    else:
+    elif container in ("mp4", "mov"):
         options["movie_timescale"] = str(_movie_timescale(original, time_base))
         if not {name.lower() for name in tags} <= _MP4_TAGS:
             options["movflags"] = "use_metadata_tags"
@@ -208,7 +208,8 @@ def _rate(index: FrameIndex | None) -> Fraction:
 
 def needs_completion(video: VideoInfo) -> bool:
     """Whether the header of a Matroska file lacks something until `reelprior.io.matroska` has added it."""
-    return video.sample_aspect_ratio != 1 or (video.hdr is not None and video.hdr.is_static)
+    has_hdr = video.hdr is not None and video.hdr.is_static
+    return video.sample_aspect_ratio != 1 or video.crop is not None or has_hdr
 
 
 def refusal(path: Path, encoding: VideoEncoding, size: tuple[int, int], error: Exception) -> OutputError:

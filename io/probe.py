@@ -10,7 +10,8 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from reelprior.io.container import decode, no_frame, open_container, video_stream
+from reelprior.io.container import decode, is_one_picture, no_frame, open_container, video_stream
+from reelprior.io.cropping import Crop, crop_of
 from reelprior.io.hdr import HdrMetadata, hdr_of
 from reelprior.io.images import SEQUENCE_RATE, is_images, list_images, read_image, richness
 from reelprior.io.layout import bit_depth, layout_of
@@ -52,6 +53,8 @@ class VideoInfo:
         ``None`` where the header does not say.
     hdr
         Mastering metadata; ``None`` where the first frame has none.
+    crop
+        What only the container says is not to be shown; readers give the whole coded picture.
     alpha_is_hidden
         Whether there is an opacity that the decoder does not give out (VP8 and VP9).
     """
@@ -70,6 +73,7 @@ class VideoInfo:
     frames_from_header: int
     duration_seconds_from_header: float | None
     hdr: HdrMetadata | None = None
+    crop: Crop | None = None
     alpha_is_hidden: bool = False
 
     @property
@@ -136,7 +140,11 @@ def _probe_video(path: Path, reading: Reading) -> MediaInfo:
             kind="video",
             container=container.format.name,
             video=_video_info(container, stream, frame, reading),
-            streams=tuple(_stream_info(other) for other in container.streams if other.index != stream.index),
+            streams=tuple(
+                _stream_info(other)
+                for other in container.streams
+                if other.index != stream.index and not is_one_picture(container)
+            ),
             chapters=len(container.chapters()),
             metadata=dict(container.metadata),
         )
@@ -162,6 +170,7 @@ def _video_info(
         rotation=frame.rotation,
         colour=colour_tags(frame, reading),
         hdr=hdr_of(frame),
+        crop=crop_of(stream),
         alpha_is_hidden=stream.metadata.get("alpha_mode") == "1"
         and not layout_of(frame.format.name).has_alpha,
         frames_from_header=stream.frames,

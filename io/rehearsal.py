@@ -15,11 +15,12 @@ from av.stream import Stream
 
 from reelprior.io.coding import VideoEncoding
 from reelprior.io.container import open_container
+from reelprior.io.counting import counts_frames, timed, uneven_sound
 from reelprior.io.errors import OutputError
 from reelprior.io.muxing import OutputStreams, open_output, refusal, set_up
 from reelprior.io.packet_feed import PacketFeed
 from reelprior.io.probe import MediaInfo
-from reelprior.io.streams import copied_streams, is_held
+from reelprior.io.streams import TimeSpan, copied_streams, is_held
 
 __all__ = ["rehearse"]
 
@@ -27,7 +28,13 @@ _REHEARSED_PACKETS = 50
 
 
 def rehearse(
-    path: Path, *, source: MediaInfo, encoding: VideoEncoding, size: tuple[int, int], drop: bool = False
+    path: Path,
+    *,
+    source: MediaInfo,
+    encoding: VideoEncoding,
+    size: tuple[int, int],
+    drop: bool = False,
+    span: TimeSpan | None = None,
 ) -> dict[int, str]:
     """Set the output up in memory, down to the first packets; `OutputError` for what stands in the way.
 
@@ -39,6 +46,8 @@ def rehearse(
         (height, width) of the frames.
     drop
         Whether to leave out the streams that stand in the way.
+    span
+        Of the pictures, once it is known: containers that count are then checked against all of the sound.
 
     Returns
     -------
@@ -46,7 +55,11 @@ def rehearse(
         The streams that are left out, by their index in the source, and why.
     """
     left_out: dict[int, str] = {}
-    while (refused := _rehearse(path, source, encoding, size, frozenset(left_out))) is not None:
+    while (
+        refused := _rehearse(
+            path, source=source, encoding=encoding, size=size, left_out=frozenset(left_out), span=span
+        )
+    ) is not None:
         if not drop:
             raise refused
         left_out |= dict.fromkeys(refused.streams, refused.what)
@@ -63,15 +76,28 @@ class _RefusedError(OutputError):
 
 
 def _rehearse(
-    path: Path, source: MediaInfo, encoding: VideoEncoding, size: tuple[int, int], left_out: frozenset[int]
+    path: Path,
+    *,
+    source: MediaInfo,
+    encoding: VideoEncoding,
+    size: tuple[int, int],
+    left_out: frozenset[int],
+    span: TimeSpan | None,
 ) -> _RefusedError | None:
     """Try once; the streams that stand in the way, if there are some."""
+    source = timed(source, encoding.container)
     with ExitStack() as stack:
         original = stack.enter_context(open_container(Path(source.path))) if source.kind == "video" else None
         if original is not None:
             refused = _refused_copies(path, original, source, encoding.container, left_out)
             if refused is not None:
                 return refused
+            if span is not None and counts_frames(encoding.container):
+                refused = _refused_sound(
+                    path, original, source, container=encoding.container, left_out=left_out, span=span
+                )
+                if refused is not None:
+                    return refused
         output = open_output(
             io.BytesIO(),
             encoding.container,
@@ -120,6 +146,29 @@ def _refused_copies(
     names = ", ".join(f"{stream.type} stream {stream.index} ({_codec_name(stream)})" for stream in refused)
     what = f"cannot hold {names} of {source.path}"
     return _RefusedError(path, what, remedy, [stream.index for stream in refused])
+
+
+def _refused_sound(
+    path: Path,
+    original: InputContainer,
+    source: MediaInfo,
+    *,
+    container: str,
+    left_out: frozenset[int],
+    span: TimeSpan,
+) -> _RefusedError | None:
+    """The sound that a container which counts samples cannot hold in sync."""
+    streams = copied_streams(original, restored=source.video.stream_index)
+    uneven = uneven_sound(
+        original,
+        [stream for stream in streams if stream.index not in left_out],
+        begin=span.begin,
+        seconds=span.end - span.begin if container == "mxf" else None,
+    )
+    if not uneven:
+        return None
+    named = ", ".join(f"audio stream {index} of {source.path}, which {why}" for index, why in uneven.items())
+    return _RefusedError(path, f"cannot hold {named}", "use .mkv, .mp4 or .mov", uneven)
 
 
 def _try_packets(

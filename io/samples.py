@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from reelprior.io.layout import Layout, layout_of
 from reelprior.io.planes import Reorder, alpha_of, planes_of
 from reelprior.io.reading import AS_TAGGED, Reading
-from reelprior.io.tags import ColourTags, colour_tags
+from reelprior.io.tags import ColourTags, colour_tags, is_same_matrix
 
 __all__ = ["Kept", "Samples", "SamplesOf", "changed_samples"]
 
@@ -48,13 +48,16 @@ class Samples:
     def is_stored_like(self, layout: Layout, colour: ColourTags) -> bool:
         """Whether equal code values mean equal colours there."""
         here = self.layout
-        return (here.kind, here.bits, here.is_float, here.horizontal, here.vertical) == (
+        is_same_colour = self.colour.range == colour.range and is_same_matrix(
+            self.colour.matrix, colour.matrix
+        )
+        return is_same_colour and (here.kind, here.bits, here.is_float, here.horizontal, here.vertical) == (
             layout.kind,
             layout.bits,
             layout.is_float,
             layout.horizontal,
             layout.vertical,
-        ) and (self.colour.matrix, self.colour.range) == (colour.matrix, colour.range)
+        )
 
 
 @dataclass(frozen=True, eq=False)

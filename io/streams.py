@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import AttachmentStream, DataStream, Discard, Disposition, Stream
 
-from reelprior.io.container import open_container
+from reelprior.io.container import is_one_picture, open_container
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -42,6 +43,31 @@ _BRAND_TAGS = {"major_brand", "minor_version", "compatible_brands"}
 _STATISTICS_TAGS = ("bps", "number_of_", "_statistics_")
 
 _PACKETS_LOOKED_AT = 300
+
+# What these containers really hold: their muxers also take what nobody can read afterwards.
+_HELD_BY = {
+    "avi": {"pcm_u8", "pcm_s16le", "pcm_s24le", "mp2", "mp3"},
+    "mxf": {"pcm_s16le", "pcm_s24le"},
+    "mpegts": {"mp2", "mp3", "aac", "ac3", "eac3", "opus", "dvb_subtitle", "dvb_teletext"},
+}
+
+_RATE_OF_MXF = 48000
+# Who wrote an MXF file and what it is called in a database: of that one file, not of the film.
+_MXF_TAGS = {
+    "operational_pattern_ul",
+    "uid",
+    "generation_uid",
+    "company_name",
+    "product_name",
+    "product_version_num",
+}
+_MXF_TAGS |= {
+    "product_version",
+    "application_platform",
+    "product_uid",
+    "toolkit_version_num",
+    "material_package_umid",
+}
 
 _PICTURE_TYPES = {
     "mjpeg": "image/jpeg",
@@ -66,6 +92,8 @@ class TimeSpan:
 
 def copied_streams(source: InputContainer, *, restored: int) -> list[Stream]:
     """The streams to copy: all but the restored one and those that muxers make from chapters and tags."""
+    if is_one_picture(source):
+        return []
     return [stream for stream in source.streams if stream.index != restored and not _is_made_anew(stream)]
 
 
@@ -81,6 +109,9 @@ def is_held(container: str, stream: Stream, path: str | Path) -> bool:
 
     Header, the first packet, where it is near the beginning of the file, and the end: some muxers complain at the last.
     """
+    if container in _HELD_BY:
+        is_wrong_rate = isinstance(stream, AudioStream) and stream.codec_context.sample_rate != _RATE_OF_MXF
+        return _codec_of(stream) in _HELD_BY[container] and not (container == "mxf" and is_wrong_rate)
     output = av.open(io.BytesIO(), "w", format=container)
     try:
         copy = add_copy(output, stream, path)
@@ -95,6 +126,10 @@ def is_held(container: str, stream: Stream, path: str | Path) -> bool:
         with suppress(av.FFmpegError):
             output.close()
     return True
+
+
+def _codec_of(stream: Stream) -> str:
+    return stream.codec_context.codec.canonical_name if stream.codec_context else ""
 
 
 def _first_packet(stream: Stream, path: str | Path) -> Packet[Any] | None:
@@ -150,8 +185,10 @@ def stream_tags(tags: Mapping[str, str], *, restored: bool = False) -> dict[str,
 
 
 def film_tags(tags: Mapping[str, str], *, container: str) -> dict[str, str]:
-    """The tags of a film for its copy. MP4 has its own brands; elsewhere they are a trace of the source."""
-    dropped = _FILE_TAGS | (_BRAND_TAGS if container in ("mp4", "mov") else set())
+    """The tags of a film for its copy. MP4 has its own brands; where there is room, they are a trace of the source."""
+    dropped = _FILE_TAGS | (set() if container in ("matroska", "webm") else _BRAND_TAGS)
+    # "software" is what other containers call the encoder.
+    dropped = dropped | {"avi": {"software"}, "mxf": _MXF_TAGS}.get(container, set())
     return {name: value for name, value in tags.items() if name.lower() not in dropped}
 
 

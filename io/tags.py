@@ -17,7 +17,7 @@ import av
 from reelprior.io.layout import layout_of
 from reelprior.io.reading import AS_TAGGED, Reading
 
-__all__ = ["COLOUR_NAMES", "ColourTags", "colour_tags", "set_colour_tags", "tags_for"]
+__all__ = ["COLOUR_NAMES", "ColourTags", "colour_tags", "is_same_matrix", "set_colour_tags", "tags_for"]
 
 # FFmpeg's names for the code points of ITU-T H.273. What is not listed is reserved, and as good as untagged.
 _MATRICES = {
@@ -124,3 +124,8 @@ def set_colour_tags(target: av.VideoFrame | av.VideoCodecContext, colour: Colour
 
 def _code(names: dict[int, str], name: str, unspecified: int) -> int:
     return next((code for code, known in names.items() if known == name), unspecified)
+
+
+def is_same_matrix(one: str, other: str) -> bool:
+    """Whether two names mean the same matrix: BT.601's has one of 525 and one of 625 lines."""
+    return one == other or {one, other} == {"smpte170m", "bt470bg"}

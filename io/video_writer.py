@@ -22,10 +22,11 @@ from av.video.stream import VideoStream
 from reelprior.io.coding import Coding, VideoEncoding, video_encoding
 from reelprior.io.colour import FromRgb
 from reelprior.io.container import open_container
+from reelprior.io.counting import counted, counts_frames, span_of, timed
 from reelprior.io.errors import MediaError, OutputError
 from reelprior.io.files import commit, unwritable
 from reelprior.io.frame import Frame
-from reelprior.io.matroska import set_hdr, set_sample_aspect_ratio
+from reelprior.io.matroska import set_crop, set_hdr, set_sample_aspect_ratio
 from reelprior.io.muxing import (
     OutputStreams,
     colour_of,
@@ -103,7 +104,14 @@ class VideoWriter:
         left_out: frozenset[int] = frozenset()
         if self._coding.drop_incompatible:
             left_out = frozenset(
-                rehearse(self.path, source=self._source, encoding=encoding, size=(height, width), drop=True)
+                rehearse(
+                    self.path,
+                    source=self._source,
+                    encoding=encoding,
+                    size=(height, width),
+                    drop=True,
+                    span=self._even_span(encoding.container),
+                )
             )
         try:
             file.start(self.path, size=(height, width), left_out=left_out)
@@ -114,14 +122,18 @@ class VideoWriter:
             raise refusal(self.path, encoding, (height, width), error) from error
         return file
 
+    def _even_span(self, container: str) -> TimeSpan | None:
+        if not counts_frames(container):
+            return None
+        even = counted(self.path, container, source=self._source, index=self._index, frames=self._frames)
+        return span_of(even, self._index, self._frames)
+
     def _finish(self) -> None:
         if self._written != len(self._frames) or self._file is None:
             raise OutputError(f"{self.path}: only {self._written} of {len(self._frames)} frames were written")
         self._file.finish()
         if not self._file.complete_header():
-            _log.warning(
-                "%s: no room in the header for the aspect ratio or the HDR metadata: lost", self.path
-            )
+            _log.warning("%s: no room in the header for aspect ratio, crop or HDR metadata: lost", self.path)
         commit(self._part, self.path)
 
     @contextmanager
@@ -159,13 +171,18 @@ class _OpenFile:
         # MP4 hides what is earlier than zero: there the film is moved, sound and all.
         self._is_mp4 = encoding.container in ("mp4", "mov")
         self._shift = max(0, -index.pts[frames.start]) if self._is_mp4 else 0
+        self._sound_shift = self._shift * index.time_base
+        self._span = _span(index, frames)
+        if counts_frames(encoding.container):
+            self._sound_shift = -index.pts[frames.start] * index.time_base
+            self._index = counted(part, encoding.container, source=source, index=index, frames=frames)
+            self._source = timed(source, encoding.container, rate=1 / self._index.time_base)
 
     def start(self, path: Path, *, size: tuple[int, int], left_out: frozenset[int]) -> None:
         """Open everything and write the header. ``path`` is the final name, for messages."""
         original = None
         if self._source.kind == "video":
             original = self._resources.enter_context(open_container(Path(self._source.path)))
-        span = _span(self._index, self._frames)
         # "file:" keeps names with a colon from being taken for protocols.
         self._output = open_output(
             f"file:{self._part}",
@@ -183,7 +200,7 @@ class _OpenFile:
             encoding=self._encoding,
             size=size,
             left_out=left_out,
-            span=span,
+            span=self._span,
             index=self._index,
         )
         self._output.start_encoding()
@@ -193,8 +210,8 @@ class _OpenFile:
         self._feed = PacketFeed(
             self._source.path,
             self._streams.packet_copies,
-            span=span,
-            shift=self._shift * self._index.time_base,
+            span=self._span,
+            shift=self._sound_shift,
             strict=self._is_mp4,
         )
         self._resources.callback(self._feed.close)
@@ -239,6 +256,10 @@ class _OpenFile:
         done = True
         if source.hdr is not None and source.hdr.is_static:
             done = set_hdr(self._part, source.hdr, track=track)
+        if source.crop is not None:
+            crop = source.crop.scaled(video.width / source.width)
+            sides = (crop.top, crop.bottom, crop.left, crop.right)
+            done = set_crop(self._part, sides, track=track) and done
         if source.sample_aspect_ratio != 1:
             done = set_sample_aspect_ratio(self._part, source.sample_aspect_ratio, track=track) and done
         return done

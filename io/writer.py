@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from reelprior.io.coding import Coding, numbered, target_kind, video_encoding
+from reelprior.io.counting import counted, counts_frames, span_of
 from reelprior.io.errors import OutputError
 from reelprior.io.files import unwritable
 from reelprior.io.frame import Frame
@@ -14,6 +15,7 @@ from reelprior.io.image_writer import ImageWriter, check_replaceable
 from reelprior.io.images import image_numbers
 from reelprior.io.losses import losses_of_pictures, losses_of_video
 from reelprior.io.probe import MediaInfo
+from reelprior.io.read_back import lost_in_silence
 from reelprior.io.rehearsal import rehearse
 from reelprior.io.samples import Kept
 from reelprior.io.scan import FrameIndex
@@ -62,6 +64,7 @@ def check_output(
     overwrite: bool,
     frames: range | None = None,
     size: tuple[int, int] | None = None,
+    index: FrameIndex | None = None,
 ) -> tuple[str, ...]:
     """Check before any work that an output can be written, by writing its header into memory.
 
@@ -78,6 +81,8 @@ def check_output(
         into one picture.
     size
         (height, width) of the frames that will be written; that of the source by default.
+    index
+        Of the source, once it has been read through: not every container holds any times.
 
     Returns
     -------
@@ -101,10 +106,25 @@ def check_output(
         )
         _check_free(path, overwrite)
         losses = losses_of_video(path, source=source, coding=coding, encoding=encoding)
-        dropped = rehearse(
-            path, source=source, encoding=encoding, size=(height, width), drop=coding.drop_incompatible
+        span = None
+        if index is not None and frames and counts_frames(encoding.container):
+            even = counted(path, encoding.container, source=source, index=index, frames=frames)
+            span = span_of(even, index, frames)
+        drop = coding.drop_incompatible
+        dropped = rehearse(path, source=source, encoding=encoding, size=(height, width), drop=drop, span=span)
+        silent = lost_in_silence(
+            path, source=source, encoding=encoding, size=(height, width), left_out=frozenset(dropped)
         )
-        return *losses, *dict.fromkeys(dropped.values())
+        if silent and not drop:
+            raise OutputError(
+                f"{path}: {path.suffix} cannot hold {', '.join(silent)} of {source.path}: use .mkv, "
+                "or --drop-incompatible"
+            )
+        return (
+            *losses,
+            *dict.fromkeys(dropped.values()),
+            *(f"{path.suffix} cannot hold {what}" for what in silent),
+        )
     suffix, pix_fmt = image_format(path, coding, source_pix_fmt=source.video.pix_fmt)
     losses = losses_of_pictures(path, source=source, coding=coding, suffix=suffix, pix_fmt=pix_fmt)
     if kind == "image" and (source.kind != "image" if frames is None else len(frames) != 1):
@@ -152,7 +172,7 @@ def open_writer(
     count = len(index.pts)
     if not frames or frames.step != 1 or frames.start < 0 or frames.stop > count:
         raise ValueError(f"{path}: {frames} is not a part of the {count} frames of {source.path}")
-    check_output(path, source=source, coding=coding, overwrite=overwrite, frames=frames)
+    check_output(path, source=source, coding=coding, overwrite=overwrite, frames=frames, index=index)
     if target_kind(path) == "video":
         return VideoWriter(path, source=source, coding=coding, index=index, frames=frames)
     return ImageWriter(

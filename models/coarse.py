@@ -21,8 +21,12 @@ _LEAST_SIDE = 24
 
 
 def can_be_halved(problem: Problem) -> bool:
-    """Whether all observations lie on the latent grid and that grid is large enough."""
-    return all(
+    """Whether all observations lie on the latent grid, that grid is large enough, and no row of it is missing.
+
+    Of a field every other row is: the mean of two rows would be the one that is there, half a pixel away, and the
+    generator would learn to move its guides.
+    """
+    return bool((problem.captured.weight > 0).any(3).all()) and all(
         isinstance(observation.operator, Identity) and min(observation.image.shape[-2:]) >= 2 * _LEAST_SIDE
         for observation in problem.observations
     )

@@ -7,6 +7,10 @@ there, P^2 / (P^2 + noise variance), and every patch of the stack is put back wh
 
 The pilot decides the quality: what it shows without noise is believed, what it lacks is taken for noise. Its errors and
 those of the shrinkage are of different kinds, which is why the two together are better than either.
+
+A pilot whose detail comes from a guide without noise is better not shrunk at all. Around such a one only what it leaves
+of the captured frames is shrunk, by whole bands of the transform: a band that is no stronger than noise adds nothing
+(block-wise James-Stein; Cai, Annals of Statistics 1999).
 """
 
 from collections.abc import Callable
@@ -36,6 +40,8 @@ _OUTSIDE = 1e3
 #: Displacements up to this are all looked at; of larger ones a quarter, which cost little quality and little time.
 _NEAR = 3
 _KAISER_BETA = 2.0
+#: Standard deviations of what chance makes of a band's energy that do not count as structure.
+_CHANCE = 2.0
 #: Least variance, so that footage without noise divides by something.
 _LEAST = 1e-14
 
@@ -49,6 +55,7 @@ def collaborate(
     fusion: FusionSettings,
     compute: Compute,
     on_frame: Callable[[int], None],
+    around_pilot: bool = False,
 ) -> NDArray[np.float32]:
     """Filter a clip's frames together.
 
@@ -64,6 +71,8 @@ def collaborate(
         Of the filter, of the flow, and where to compute.
     on_frame
         Called with the number of frames done; may raise to end.
+    around_pilot
+        Whether the residual is shrunk and the pilot kept, instead of all that was captured.
 
     Returns
     -------
@@ -91,7 +100,7 @@ def collaborate(
         groups = _find(window, t, {k: around.flow(t, k) for k in near if k != t}, settings)
         for group in groups:
             for start in range(0, len(group), _BATCH):
-                _shrink(window, group[start : start + _BATCH])
+                _shrink(window, group[start : start + _BATCH], around_pilot=around_pilot)
         # No later group reaches back to the first frame in reach.
         for k in range(t - radius, t - radius + 1) if t + 1 < frames else range(t - radius, frames):
             if k >= 0:
@@ -260,7 +269,7 @@ def _offsets(reach: int) -> list[tuple[int, int]]:
     ]
 
 
-def _shrink(window: _Window, positions: Tensor) -> None:
+def _shrink(window: _Window, positions: Tensor, *, around_pilot: bool) -> None:
     """Filter the groups (N, K) and add their patches, weighted, to the window's sums."""
     patch, width = window.patch, window.size[1]
     inside = torch.arange(patch, device=positions.device)
@@ -273,18 +282,53 @@ def _shrink(window: _Window, positions: Tensor) -> None:
         return spectrum
 
     variance = window.variance[:, pixels].mean((2, 3))[:, :, None, None, None].clamp(min=_LEAST)
-    energy = transformed(window.pilot).square_()
-    gain = energy / (energy + variance)
-    spectrum = transformed(window.noisy).mul_(gain)
+    pilot, spectrum = transformed(window.pilot), transformed(window.noisy)
+    if around_pilot:
+        residual = spectrum - pilot
+        gain = _gain_of_bands(residual.square() / variance)
+        spectrum = pilot + gain * residual
+    else:
+        energy = pilot.square_()
+        gain = energy / (energy + variance)
+        spectrum = spectrum.mul_(gain)
     estimate = within.T @ torch.einsum("jk,cnjab->cnkab", along, spectrum) @ within
     # A group is worth the inverse of the noise it keeps; a patch more at its centre than at its edge.
-    kept = (variance * gain.square().sum((2, 3, 4), keepdim=True)).mean(0).clamp(min=_LEAST)  # (N, 1, 1, 1)
+    of_pilot = (
+        1.0 if around_pilot else 0.0
+    )  # its own noise, which is not known, so that no group counts for all
+    kept = variance * (of_pilot + gain.square().sum((2, 3, 4), keepdim=True))
+    kept = kept.mean(0).clamp(min=_LEAST)  # (N, 1, 1, 1)
     taper = torch.kaiser_window(patch, periodic=False, beta=_KAISER_BETA, device=positions.device)
     worth = (taper[:, None] * taper / kept).expand(estimate.shape[1:])  # (N, K, patch, patch)
     target = pixels.reshape(-1)
     window.weights[0].index_add_(0, target, worth.reshape(-1))
     for channel, values in zip(window.total, estimate, strict=True):
         channel.index_add_(0, target, (values * worth).reshape(-1))
+
+
+def _gain_of_bands(energy: Tensor) -> Tensor:
+    """(3, N, K, patch, patch) in [0, 1] from a residual's energies, in units of the noise's variance.
+
+    The mean over a band of n coefficients is 1 + s, s being the structure's; noise alone exceeds 1 by two standard
+    deviations, 2 sqrt(2 / n), rarely.
+    """
+    bands = _bands(energy.shape[2], energy.shape[-1], energy.device)
+    counts = bands.sum(1)
+    mean = energy.flatten(2) @ (bands / counts[:, None]).T  # (3, N, bands)
+    gain = (1 - (1 + _CHANCE * (2 / counts).sqrt()) / mean.clamp(min=1e-6)).clamp(min=0)
+    return (gain @ bands).reshape(energy.shape)
+
+
+def _bands(group: int, patch: int, device: torch.device) -> Tensor:
+    """(bands, group x patch x patch), 1 where a coefficient is of a band: octaves along the group and in the patch."""
+
+    def octaves(size: int) -> Tensor:
+        return torch.arange(size, device=device).clamp(min=0.5).log2().floor().long() + 1
+
+    inside = torch.maximum(octaves(patch)[:, None], octaves(patch))
+    labels = (octaves(group)[:, None, None] * (1 + int(inside.max())) + inside).reshape(-1)
+    members: Tensor = labels == torch.unique(labels)[:, None]
+    return members.float()
 
 
 def _cosines(size: int, device: torch.device) -> Tensor:

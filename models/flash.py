@@ -240,7 +240,9 @@ class _TileFit:
         if not bool(self._judged.any()):
             return latent
         estimates = [latent, *self._filtered]
-        return self._mixture([*estimates, self._filtered_together(self._mixture(estimates))])
+        pilot = self._mixture(estimates)
+        together = [self._filtered_together(pilot, around_pilot=around) for around in (False, True)]
+        return self._mixture([*estimates, *together])
 
     def _mixture(self, estimates: Sequence[Tensor]) -> Tensor:
         judged = self._judged[0, 0] > 0
@@ -253,7 +255,7 @@ class _TileFit:
             [estimate * float(weight) for estimate, weight in zip(estimates, weights, strict=True)]
         ).sum(0)
 
-    def _filtered_together(self, pilot: Tensor) -> Tensor:
+    def _filtered_together(self, pilot: Tensor, *, around_pilot: bool) -> Tensor:
         """The ambient shot's patches, without its hidden pixels, denoised by each other as the pilot says."""
         filtered = collaborate(
             self._seen,
@@ -263,6 +265,7 @@ class _TileFit:
             fusion=self.engine.fusion,
             compute=self.compute,
             on_frame=lambda _done: None,
+            around_pilot=around_pilot,
         )
         return self.compute.tensor(filtered[0])[None]
 

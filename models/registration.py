@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reelprior.models.warp import estimate_flow
 
-__all__ = ["Registration", "register"]
+__all__ = ["Registration", "agreement", "register"]
 
 #: Longest side of the pictures that are compared, in pixels: larger ones are shrunk by area first.
 _LONGEST_SIDE = 1600
@@ -107,7 +107,7 @@ def register(
     """
     height, width = fixed.shape[1:]
     scale = min(1.0, _LONGEST_SIDE / max(height, width))
-    sigma = min(4.0, max(1.0, 3 * relative_noise * scale))
+    sigma = _smoothing(relative_noise, scale)
     first, second = (_structure(_shrunk(picture, scale), sigma) for picture in (fixed, moving))
     candidates = [np.eye(3, dtype=np.float32)]
     by_features = _homography_by_features(first, second)
@@ -131,9 +131,37 @@ def register(
             correlation = after
     maps = _maps(homography, local, scale, (height, width))
     shift = float(np.hypot(*(maps - _grid(height, width))).mean())
-    # Structures are band-limited: about one independent sample in 4 pi sigma^2 pixels.
-    significance = correlation * math.sqrt(first.size / (4 * math.pi * sigma**2))
+    significance = _significance(correlation, first.size, sigma)
     return Registration(correlation, significance, shift, maps, local is not None)
+
+
+def agreement(
+    moved: NDArray[np.float32], fixed: NDArray[np.float32], *, relative_noise: float
+) -> tuple[float, float]:
+    """`Registration.correlation` and its significance, of a shot that has been laid on another one.
+
+    Parameters
+    ----------
+    moved, fixed
+        (3, H, W), on one grid.
+    relative_noise
+        As for `register`.
+    """
+    scale = min(1.0, _LONGEST_SIDE / max(fixed.shape[1:]))
+    sigma = _smoothing(relative_noise, scale)
+    first, second = (_structure(_shrunk(picture, scale), sigma) for picture in (fixed, moved))
+    correlation = _correlation(first, second)
+    return correlation, _significance(correlation, first.size, sigma)
+
+
+def _smoothing(relative_noise: float, scale: float) -> float:
+    """Standard deviation, in pixels, of the smoothing before structures are compared."""
+    return min(4.0, max(1.0, 3 * relative_noise * scale))
+
+
+def _significance(correlation: float, pixels: int, sigma: float) -> float:
+    """Structures are band-limited: about one independent sample in 4 pi sigma^2 pixels."""
+    return correlation * math.sqrt(pixels / (4 * math.pi * sigma**2))
 
 
 def _shrunk(picture: NDArray[np.float32], scale: float) -> NDArray[np.float32]:

@@ -79,7 +79,8 @@ def fit_key_frame(
     if start is not None:
         walk.prior.load(start)
         iterations = _FIRST_FRAME_FACTOR * engine.temporal.warm_iterations
-    walk.fit_key(nearest_whole(walk.lost, key), min(iterations, engine.fit.iterations), on_step)
+    budget = min(iterations, engine.fit.iterations)
+    walk.fit_key(nearest_whole(walk.lost, key), budget, on_step, cold=start is None)
     return walk.prior.save()
 
 
@@ -133,8 +134,8 @@ class _Walk:
         self.unseen = None if clip.missing is None else np.stack([holes_of(one) for one in clip.missing])
         self.prior = self._new_prior(seed)
 
-    def fit_key(self, key: int, budget: int, on_step: OnStep) -> None:
-        """Bring the prior from where it starts to a frame of the scene."""
+    def fit_key(self, key: int, budget: int, on_step: OnStep, *, cold: bool) -> None:
+        """Bring the prior from where it is, if ``cold`` at its random start, to a frame of the scene."""
         progress = Progress(1, on_step)
         if self._filters:
             self._look_closer(progress.part(_CLOSER_LOOK))
@@ -143,8 +144,12 @@ class _Walk:
         fused = around.fused(key, radius=self.engine.fusion.radius)
         shown = around.shown(key)
         problem = Problem((fused,), self._guides(shown, shown), self.noise, around.captured(key))
-        self._fit_from_start(
-            problem, budget, self.engine.stopping.discrepancy, lambda done, loss: told(key, done, loss)
+        self._fit_alone(
+            problem,
+            budget,
+            lambda done, loss: told(key, done, loss),
+            coarse=cold,
+            discrepancy=self.engine.stopping.discrepancy,
         )
 
     def frame_by_frame(self, wanted: range, on_step: OnStep) -> NDArray[np.float32]:
@@ -262,24 +267,32 @@ class _Walk:
         hidden, shown = self._hide_pixels(t)
         guides = self._guides(shown, shown)
         problem = Problem((fused,), guides, self.noise, around.captured(t), hidden=hidden)
-        return self._fit_from_start(problem, self.engine.fit.iterations, 0.0, on_iteration)
+        return self._fit_alone(problem, self.engine.fit.iterations, on_iteration)
 
-    def _fit_from_start(
+    def _fit_alone(
         self,
         problem: Problem,
         iterations: int,
-        discrepancy: float,
         on_iteration: Callable[[float, float], None],
+        *,
+        coarse: bool = True,
+        discrepancy: float = 0.0,
     ) -> Tensor:
-        """Fit the prior, at its random start, coarse to fine; ``on_iteration`` gets the share done and the loss."""
+        """Fit a frame without a frame before it; ``on_iteration`` gets the share done and the loss.
+
+        ``coarse``: the prior is at its random start, and is first fitted at half the resolution; where that cannot be,
+        these iterations are done at the full one.
+        """
         settings = self.engine.fit
-        coarse = min(settings.coarse_iterations, settings.iterations) if can_be_halved(problem) else 0
-        work = coarse / 4 + iterations
-        if coarse:
+        before = min(settings.coarse_iterations, settings.iterations) if coarse else 0
+        if before and not can_be_halved(problem):
+            iterations, before = min(iterations + before, settings.iterations), 0
+        work = before / 4 + iterations
+        if before:
             fit_coarse(
                 self.prior,
                 problem,
-                iterations=coarse,
+                iterations=before,
                 learning_rate=settings.learning_rate,
                 on_iteration=lambda done, loss: on_iteration(done / 4 / work, loss),
             )
@@ -289,7 +302,7 @@ class _Walk:
             iterations=iterations,
             learning_rate=settings.learning_rate,
             discrepancy=discrepancy,
-            on_iteration=lambda done, loss: on_iteration((coarse / 4 + done) / work, loss),
+            on_iteration=lambda done, loss: on_iteration((before / 4 + done) / work, loss),
         )
 
     def _pass(

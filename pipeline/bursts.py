@@ -14,6 +14,7 @@ from reelprior.io.photographs import Photograph, check_photograph_output, read_p
 from reelprior.models.burst import Shots
 from reelprior.models.burst import restore_burst as fit_burst
 from reelprior.models.exposure import Exposed, expose, relative_noise
+from reelprior.models.fine_alignment import refine
 from reelprior.models.registration import Registration, register
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.photo_report import write_photo_report
@@ -146,9 +147,17 @@ def _shots(
             onto = onto_other = Registration.none(*first.shape[1:])
         else:
             follow = job.align == "auto"
-            onto = register(picture, first, relative_noise=noisy, flow=follow)
+            onto, onto_other = (
+                refine(
+                    register(moving, fixed, relative_noise=noisy, flow=follow),
+                    moving,
+                    fixed,
+                    exposed.noise,
+                    relative_noise=noisy,
+                )
+                for moving, fixed in ((picture, first), (first, picture))
+            )
             check_alignment(onto, path, job.inputs[0])
-            onto_other = register(first, picture, relative_noise=noisy, flow=follow)
         inside = onto.inside
         gain = first[:, inside].mean(1) / np.maximum(onto.warp(picture)[:, inside].mean(1), 1e-6)
         pixels.append((picture * gain[:, None, None]).astype(np.float32))

@@ -5,6 +5,7 @@ from pathlib import Path
 from reelprior.io.errors import InputError
 from reelprior.io.probe import MediaInfo
 from reelprior.io.reader import open_reader
+from reelprior.io.scan import FrameIndex
 from reelprior.io.writer import check_output
 from reelprior.pipeline.comparison import check_reference
 from reelprior.pipeline.compression import quantisation_of
@@ -45,7 +46,9 @@ def check_request(job: Job, source: MediaInfo) -> None:
         raise UsageError(f"--report {job.report}: its folder does not exist")
 
 
-def check_target(job: Job, source: MediaInfo, frames: range | None) -> tuple[str, ...]:
+def check_target(
+    job: Job, source: MediaInfo, frames: range | None, *, index: FrameIndex | None = None
+) -> tuple[str, ...]:
     """What the output cannot hold and is left out on request, in words; see `reelprior.io.writer.check_output`."""
     scale = job.settings.scale
     return check_output(
@@ -55,6 +58,7 @@ def check_target(job: Job, source: MediaInfo, frames: range | None) -> tuple[str
         overwrite=job.overwrite,
         frames=frames,
         size=(source.video.height * scale, source.video.width * scale),
+        index=index,
     )
 
 

@@ -158,6 +158,13 @@ def preview(  # noqa: PLR0917 - typer calls it by keyword
     changes: SetOption = None,
     denoise: DenoiseOption = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: one picture for the clip.")] = None,
+    deinterlace: Annotated[
+        bool | None,
+        typer.Option(
+            "--deinterlace/--no-deinterlace",
+            help="Show fields restored to whole pictures; or take interlaced frames as they are.",
+        ),
+    ] = None,
     device: DeviceOption = None,
     seed: SeedOption = None,
     overwrite: OverwriteOption = False,
@@ -170,7 +177,14 @@ def preview(  # noqa: PLR0917 - typer calls it by keyword
 
     moment = parse_time(at)
     settings = chosen_settings(
-        preset, quality, changes, mask=mask, denoise=denoise, seed=seed, compute__device=device
+        preset,
+        quality,
+        changes,
+        mask=mask,
+        denoise=denoise,
+        seed=seed,
+        compute__device=device,
+        fields__handling=None if deinterlace is None else "deinterlace" if deinterlace else "ignore",
     )
     with interruptible():
         result = make_preview(

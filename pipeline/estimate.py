@@ -13,17 +13,22 @@ from typing import Any
 
 from reelprior.io.errors import MediaError
 from reelprior.io.images import is_images
+from reelprior.io.moment import read_moment
 from reelprior.io.photographs import read_photograph
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.pipeline.batch_plan import Item, plan_items
 from reelprior.pipeline.batch_result import BatchOptions
 from reelprior.pipeline.batchdir import BatchDirectory
+from reelprior.pipeline.footage import treatment_of
 from reelprior.pipeline.job import Job
 from reelprior.pipeline.settings import Settings
 from reelprior.pipeline.trial import Trial, header_plan, try_out, try_out_pair
 from reelprior.pipeline.wishes import Wishes
 
 __all__ = ["Estimate", "FileEstimate", "estimate_batch", "readable_time"]
+
+_FRAMES_LOOKED_AT = 10
+"""For fields: a job looks at all."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +141,16 @@ def estimate_batch(source: str, output: Path, wishes: Wishes, options: BatchOpti
 
 @dataclass(frozen=True)
 class _Look:
-    """What a header says of a source, or why it cannot be read; no ``info`` of raw photographs."""
+    """What the beginning of a source says, or why it will be refused; no ``info`` of raw photographs.
+
+    ``pictures`` of a frame are restored: two of an interlaced one.
+    """
 
     height: int = 0
     width: int = 0
     info: MediaInfo | None = None
     problem: str | None = None
+    pictures: int = 1
 
 
 def _look(item: Item) -> _Look:
@@ -149,9 +158,18 @@ def _look(item: Item) -> _Look:
         if item.kind == "pair" and not is_images(Path(item.source)):
             return _Look(*read_photograph(item.source).size)
         info = probe(item.source)
+        pictures = 1 if item.kind == "pair" else _pictures_per_frame(item, info)
     except MediaError as error:
         return _Look(problem=str(error))
-    return _Look(info.video.height, info.video.width, info)
+    return _Look(info.video.height, info.video.width, info, pictures=pictures)
+
+
+def _pictures_per_frame(item: Item, info: MediaInfo) -> int:
+    """By the fields of the first frames; raises `InputError` where the job would."""
+    if info.kind != "video":
+        return 1
+    fields = read_moment(info, 0.0, before=0, after=_FRAMES_LOOKED_AT - 1).fields
+    return 2 if treatment_of(fields, _job(item).settings, path=item.source).kind == "fields" else 1
 
 
 def _job(item: Item) -> Job:
@@ -187,7 +205,7 @@ def _estimate(item: Item, look: _Look, trial: Trial) -> FileEstimate:
         )
     plan = header_plan(_job(item), info)
     keys = sum(scene.key is not None for scene in plan.scenes)
-    written = sum(len(chunk.write) for chunk in plan.chunks)
+    written = look.pictures * sum(len(chunk.write) for chunk in plan.chunks)
     return FileEstimate(
         source=item.source,
         output=item.output,

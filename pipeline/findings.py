@@ -68,3 +68,7 @@ class Pair:
     sidecar: Sidecar | None
     is_whole: bool
     reading: Reading = AS_TAGGED
+
+    def was_dropped(self, what: str) -> bool:
+        """Whether the record says that ``what`` was left out on request."""
+        return self.sidecar is not None and any(what in words for words in self.sidecar.dropped)

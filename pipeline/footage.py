@@ -18,11 +18,12 @@ from reelprior.io.files import sha256
 from reelprior.io.probe import MediaInfo
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.io.telecine import write_film
+from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.job import Job
 from reelprior.pipeline.jobdir import JobDirectory
 from reelprior.pipeline.settings import Settings
 
-__all__ = ["Footage", "Treatment", "describe_fields", "footage_of", "treatment_of"]
+__all__ = ["Footage", "Treatment", "describe_fields", "footage_of", "nothing_to_restore", "treatment_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -99,10 +100,15 @@ def footage_of(job: Job, source: MediaInfo, index: FrameIndex) -> Footage:
     reelprior.io.errors.InputError
         If the source is not progressive and the settings do not say what to do; or if frames of it cannot be read and
         the job is strict.
+    UsageError
+        If only the fields were to be restored, and there are none.
     """
     _check_damage(job, index)
     treatment = treatment_of(index.fields, job.settings, path=job.input)
     found = describe_fields(index.fields)
+    is_asked = not job.restores_only_the_mask or job.mask is not None or job.settings.defects.any
+    if treatment.kind == "none" and not is_asked:
+        raise nothing_to_restore(job.input)
     if treatment.kind == "pulldown":
         return _film(job, source, treatment, found)
     frames = job.frame_range(len(index))
@@ -131,6 +137,13 @@ def treatment_of(facts: FieldFacts, settings: Settings, *, path: str) -> Treatme
     if found == "telecined":
         return Treatment("pulldown", order)
     return Treatment("fields", order, every=2 if settings.fields.rate == "frame" else 1)
+
+
+def nothing_to_restore(path: str) -> UsageError:
+    """Only the fields of a source were to be restored, and there are none."""
+    return UsageError(
+        f"nothing to restore: {path} is progressive: give --denoise (auto, a sigma or a profile), or --mask"
+    )
 
 
 def describe_fields(facts: FieldFacts) -> str:

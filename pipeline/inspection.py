@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,9 @@ from reelprior.pipeline.plan import cut_scenes
 from reelprior.pipeline.settings import ChunkSettings
 
 __all__ = ["inspect_source"]
+
+_SAME_RATE = 0.02
+"""A few frames on a clock of milliseconds measure a rate no better than this."""
 
 
 def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = False) -> dict[str, Any]:
@@ -64,9 +68,10 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
         "bit_depth": video.bit_depth,
         "sample_aspect_ratio": str(video.sample_aspect_ratio),
         "rotation": video.rotation,
+        "crop": {} if video.crop is None else asdict(video.crop),
         "frames": len(frames),
         "seconds": round(_seconds(index), 3),
-        "average_rate": str(video.average_rate),
+        "average_rate": _average_rate(info, index),
         "colour": {
             "matrix": video.colour.matrix,
             "matrix_is_assumed": video.colour.matrix_is_assumed,
@@ -89,7 +94,7 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
         "fields": describe_fields(index.fields),
         "unreadable_frames": sorted(index.unreadable),
         "scenes": [[scene.start, scene.stop] for scene in scenes],
-        "remarks": [*_remarks(info, index), *_noise_remarks(noise)],
+        "remarks": [*_remarks(info, index), *_picture_remarks(info), *_noise_remarks(noise)],
         "preset": preset,
         "why": why,
     }
@@ -119,11 +124,31 @@ def _seconds(index: FrameIndex) -> float:
     return float((index.pts[-1] - index.pts[0] + index.durations[-1]) * index.time_base)
 
 
+def _average_rate(info: MediaInfo, index: FrameIndex) -> str:
+    """Frames a second: what the header says, unless the frames' own times say otherwise."""
+    stated, measured = info.video.average_rate, _measured_rate(index)
+    if measured is None or (stated is not None and abs(measured / stated - 1) < _SAME_RATE):
+        return str(stated)
+    return f"{float(measured):.5g}"
+
+
+def _measured_rate(index: FrameIndex) -> Fraction | None:
+    span = (index.pts[-1] - index.pts[0]) * index.time_base
+    return (len(index.pts) - 1) / span if span else None
+
+
 def _remarks(info: MediaInfo, index: FrameIndex) -> Iterable[str]:
     """What a person should know before trusting the file."""
     declared, found = info.video.frames_from_header, len(index.pts)
     if declared and declared != found:
         yield f"the header declares {declared} frames, {found} can be decoded"
+    stated, measured = info.video.average_rate, _measured_rate(index)
+    if stated and measured and abs(measured / stated - 1) >= _SAME_RATE:
+        yield f"the header says {float(stated):.5g} frames a second, their times say {float(measured):.5g}"
+    # A step more or less is rounding, and a hundredth nobody sees.
+    steps = {after - before for before, after in pairwise(index.pts)}
+    if steps and max(steps) - min(steps) > max(1, min(steps) / 100):
+        yield f"the frame rate varies: {min(steps)} to {max(steps)} units of {index.time_base} s a frame"
     if index.unreadable:
         yield f"{len(index.unreadable)} frames cannot be read; restore repairs them from their neighbours"
     if index.undecodable:
@@ -134,6 +159,10 @@ def _remarks(info: MediaInfo, index: FrameIndex) -> Iterable[str]:
         yield f"{describe_fields(index.fields)}: restore it with --deinterlace"
     elif 2 * index.fields.flagged > len(index.pts):
         yield "the frames are flagged as interlaced, but look progressive"
+
+
+def _picture_remarks(info: MediaInfo) -> Iterable[str]:
+    """What a person should know about its colours, its opacity and its edges."""
     if info.video.colour.matrix_is_assumed:
         matrix = info.video.colour.matrix
         yield f"the colour matrix is not tagged: {matrix} is assumed from the size (see --set source.matrix=...)"
@@ -143,10 +172,9 @@ def _remarks(info: MediaInfo, index: FrameIndex) -> Iterable[str]:
     if not is_exact(info.video.colour.matrix):
         matrix = info.video.colour.matrix
         yield f"the colour matrix {matrix} is kept as it is; pictures of this clip show approximate colours"
+    if info.video.crop is not None:
+        yield f"the container hides a part of the picture ({info.video.crop}), which is restored, too"
     if info.video.alpha_is_hidden:
         yield f"there is an opacity that the decoder of {info.video.codec} does not give out"
     if info.video.hdr is not None and info.video.hdr.dynamic:
         yield f"{' and '.join(info.video.hdr.dynamic)} metadata would be lost: only static HDR metadata is kept"
-    steps = {after - before for before, after in pairwise(index.pts)}
-    if steps and max(steps) - min(steps) > 1:  # a step more or less is rounding
-        yield f"the frame rate varies: {min(steps)} to {max(steps)} units of {index.time_base} s a frame"

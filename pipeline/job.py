@@ -102,7 +102,9 @@ class Job(BaseModel):
                 f"strength = {self.settings.strength:g} mixes the source in, which scale = {self.settings.scale} "
                 "makes another size: give one of them"
             )
-        if self.restores_only_the_mask and self.mask is None and not self.settings.defects.any:
+        splits_fields = self.settings.fields.handling == "deinterlace"
+        finds_defects = self.settings.defects.any
+        if self.restores_only_the_mask and self.mask is None and not (splits_fields or finds_defects):
             raise UsageError(
                 "nothing to restore: give --denoise (auto, a sigma or a profile), --mask, --scale, --deblock, or a "
                 "defect to look for (--scratches, --dust, --dropouts, --logo, --deflicker)"

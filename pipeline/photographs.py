@@ -24,6 +24,7 @@ from reelprior.io.photographs import (
     write_photograph,
 )
 from reelprior.models.exposure import Exposed, expose, relative_noise
+from reelprior.models.fine_alignment import refine
 from reelprior.models.flash import Pair
 from reelprior.models.flash import restore_pair as fit_pair
 from reelprior.models.flash_visibility import flash_visibility
@@ -117,7 +118,7 @@ def restore_pair(
     display = display or Display()
     check_photograph_output(job.output, overwrite=job.overwrite, bits=job.bits)
     display.phase("reading")
-    flash, ambient, notes = _in_their_roles(read_photograph(job.flash), read_photograph(job.ambient))
+    flash, ambient, notes, exposed = _in_their_roles(read_photograph(job.flash), read_photograph(job.ambient))
     for shot in (flash, ambient):
         check_exposure(shot)
     flash_pixels = turned_like(flash.pixels, flash.shot.orientation, ambient.shot.orientation)
@@ -127,7 +128,9 @@ def restore_pair(
             f"{ambient.size[1]}x{ambient.size[0]}: both shots must be of one size and camera"
         )
     display.phase("aligning")
-    exposed = expose(ambient.pixels, noise=given_noise(job.settings, ambient.shot.iso))
+    noise = given_noise(job.settings, ambient.shot.iso)
+    if exposed is None or noise is not None:
+        exposed = expose(ambient.pixels, noise=noise)
     aligned = _aligned(job, flash_pixels, exposed)
     warped = aligned.warp(flash_pixels) if job.align != "none" else flash_pixels
     visible = flash_visibility(warped, exposed.pixels, exposed.noise, inside=aligned.inside)
@@ -239,9 +242,9 @@ def alignment_facts(aligned: Registration, align: Align) -> dict[str, Any]:
 def _aligned(job: PairJob, flash: NDArray[np.float32], exposed: Exposed) -> Registration:
     if job.align == "none":
         return Registration.none(*flash.shape[1:])
-    aligned = register(
-        flash, exposed.pixels, relative_noise=relative_noise(exposed), flow=job.align == "auto"
-    )
+    noisy = relative_noise(exposed)
+    rough = register(flash, exposed.pixels, relative_noise=noisy, flow=job.align == "auto")
+    aligned = refine(rough, flash, exposed.pixels, exposed.noise, relative_noise=noisy)
     check_alignment(aligned, job.flash, job.ambient)
     return aligned
 
@@ -255,20 +258,27 @@ def check_alignment(aligned: Registration, path: str, onto: str) -> None:
         )
 
 
-def _in_their_roles(flash: Photograph, ambient: Photograph) -> tuple[Photograph, Photograph, tuple[str, ...]]:
-    """The pair, turned round where the shots are plainly in each other's place, and a note about it."""
-    reason = None
+def _in_their_roles(
+    flash: Photograph, ambient: Photograph
+) -> tuple[Photograph, Photograph, tuple[str, ...], Exposed | None]:
+    """The pair, turned round where the shots are plainly in each other's place; a note about it; the ambient exposed.
+
+    Exposing measures the noise, which takes a while: it is done here only where EXIF does not tell, and only once.
+    """
+    reason, exposed = None, None
     if flash.shot.flash_fired is False and ambient.shot.flash_fired is True:
         reason = "EXIF says which flash fired"
     elif flash.shot.flash_fired is None or ambient.shot.flash_fired is None:
-        ratio = relative_noise(expose(flash.pixels)) / max(relative_noise(expose(ambient.pixels)), 1e-6)
+        first, exposed = expose(flash.pixels), expose(ambient.pixels)
+        ratio = relative_noise(first) / max(relative_noise(exposed), 1e-6)
         if ratio > _SWAPPED:
+            exposed = first
             reason = f"its noise is {ratio:.1f} times that of the other"
     if reason is None:
-        return flash, ambient, ()
+        return flash, ambient, (), exposed
     note = f"{flash.path} is taken for the ambient shot and {ambient.path} for the flash shot: {reason}"
     _log.warning("%s", note)
-    return ambient, flash, (note,)
+    return ambient, flash, (note,), exposed
 
 
 def check_exposure(shot: Photograph) -> None:

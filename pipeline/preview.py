@@ -31,6 +31,7 @@ from reelprior.models.neighbours import Clip
 from reelprior.models.temporal import Step
 from reelprior.pipeline.costs import Cost, Estimate, assumed_workload, estimate, memory_beside_frames
 from reelprior.pipeline.errors import UsageError
+from reelprior.pipeline.footage import nothing_to_restore, treatment_of
 from reelprior.pipeline.noise import noise_in, sigma_8bit
 from reelprior.pipeline.settings import Settings
 from reelprior.pipeline.tiling import resolve_tile_size
@@ -133,7 +134,8 @@ def make_preview(
     Raises
     ------
     reelprior.io.errors.InputError
-        If the source cannot be read, or ends before.
+        If the source cannot be read, or ends before; or if it is interlaced there, and the settings do not say what to
+        do about it.
     reelprior.io.errors.OutputError
         If the picture cannot be written.
     UsageError
@@ -146,13 +148,21 @@ def make_preview(
     settings = resolve_tile_size(settings)
     compute = Compute(settings.compute)
     handle = settings.handle_frames
-    moment = read_moment(info, seconds, before=handle + _FRAMES // 2, after=handle + _FRAMES // 2)
+    around = handle + _FRAMES // 2
+    moment = read_moment(info, seconds, before=around, after=around)
+    treatment = treatment_of(moment.fields, settings, path=source)
+    if treatment.order is not None:
+        moment = read_moment(info, seconds, before=around, after=around, order=treatment.order)
+    elif settings.denoise == "none" and mask is None:
+        raise nothing_to_restore(source)
     noise, _ = noise_in(lambda: moment.frames, settings)
     rows, columns = middle(info.video.height, info.video.width, pixels=_PIXELS[compute.device.type])
-    missing = None
+    missing = moment.missing
     if mask is not None:
         whole_mask = open_masks(mask, size=(info.video.height, info.video.width), frames=1).read(0, 1)
-        missing = np.repeat(whole_mask[:, rows, columns], len(moment.frames), axis=0)
+        missing = whole_mask.repeat(len(moment.frames), axis=0) | (False if missing is None else missing)
+    if missing is not None:
+        missing = np.ascontiguousarray(missing[:, rows, columns])
     clip = Clip(np.ascontiguousarray(moment.frames[:, :, rows, columns]), missing, noise)
     wanted = range(max(0, moment.at - _FRAMES // 2), min(len(clip.frames), moment.at + _FRAMES // 2 + 1))
 
@@ -165,7 +175,8 @@ def make_preview(
     with atomic_path(picture) as temporary:
         temporary.write_bytes(encode_png(np.concatenate([shown[0], gap, shown[1]], axis=2)))
     frames = frames_by_header(info)
-    work = assumed_workload(frames, settings, height=info.video.height, width=info.video.width)
+    pictures = frames * (2 if treatment.order is not None else 1)
+    work = assumed_workload(pictures, settings, height=info.video.height, width=info.video.width)
     return Preview(
         picture=picture,
         pts_seconds=moment.pts_seconds,
@@ -233,12 +244,13 @@ def readable_size(size_bytes: float) -> str:
 
 
 def _check(picture: Path, settings: Settings, mask: str | None, *, overwrite: bool) -> None:
-    if settings.denoise == "none" and mask is None and settings.scale == 1 and not settings.deblock:
-        raise UsageError("nothing to restore: give --denoise (auto or a sigma), --mask, or both")
+    splits_fields = settings.fields.handling == "deinterlace"
     if settings.scale > 1 or settings.deblock:
         raise UsageError(
             "a preview shows noise and masks, not --scale or --deblock: restore a few frames with --frames instead"
         )
+    if settings.denoise == "none" and mask is None and not splits_fields:
+        raise UsageError("nothing to restore: give --denoise (auto or a sigma), --mask, or both")
     if picture.suffix.lower() != ".png":
         raise OutputError(f"{picture}: a preview is a .png: name it so")
     if picture.exists() and not overwrite:

@@ -161,7 +161,7 @@ class Restoration:
         self.job = job = job.model_copy(update={"settings": resolve_tile_size(job.settings)})
         self._footage = footage = footage_of(job, source, index)
         source, index, frames = footage.source, footage.index, footage.frames
-        self._dropped = check_target(job, source, footage.written_frames)
+        self._dropped = check_target(job, source, footage.written_frames, index=footage.written_index)
         for loss in self._dropped:
             _log.warning("%s: dropped: %s", job.output, loss)
         check_fitting(footage)

@@ -14,6 +14,7 @@ from reelprior.io.field_rate import at_field_rate
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.reading import Reading
 from reelprior.io.scan import FrameIndex, scan
+from reelprior.io.tags import is_same_matrix
 from reelprior.io.telecine import film_frames
 from reelprior.pipeline.bag import is_bag, verify_bag
 from reelprior.pipeline.errors import RestorationError, UsageError
@@ -213,9 +214,14 @@ def _check_shape(pair: Pair) -> Iterator[Finding]:
         differences.append(
             f"{output.width}x{output.height} pixels, not those of the source, {source.width}x{source.height}"
         )
-    if output.sample_aspect_ratio != source.sample_aspect_ratio:
+    is_same_shape = output.sample_aspect_ratio == source.sample_aspect_ratio
+    if not is_same_shape and not pair.was_dropped("the shape of pixels"):
         differences.append(f"pixels of {output.sample_aspect_ratio}, not {source.sample_aspect_ratio}")
-    if pair.output.kind == "video" and output.rotation != source.rotation:
+    crop = source.crop and source.crop.scaled(scale)
+    if pair.output.kind == "video" and output.crop != crop and not pair.was_dropped("the crop"):
+        differences.append(f"crop: {output.crop or 'none'}, not {crop or 'none'}")
+    is_turned_alike = output.rotation == source.rotation or pair.was_dropped("the rotation")
+    if pair.output.kind == "video" and not is_turned_alike:
         differences.append(f"rotated by {output.rotation} degrees, not {source.rotation}")
     yield Finding.of("picture", differences, f"{output.width}x{output.height}, pixel shape and rotation kept")
     if pair.sidecar and pair.sidecar.fields.treatment != "none":
@@ -238,6 +244,8 @@ def _check_colour(pair: Pair) -> Finding:
     differences = [
         f"{name} {there}, not {here}"
         for name, (here, there, is_assumed) in pairs.items()
-        if here != there and not (here == "unknown" or (is_assumed and name == "matrix"))
+        if here not in ("unknown", there)
+        and not pair.was_dropped(f"the colour {name}")
+        and not (name == "matrix" and (is_assumed or is_same_matrix(here, there)))
     ]
     return Finding.of("colour", differences, f"{output.matrix}, {output.range} range, as the source")

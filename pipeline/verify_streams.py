@@ -13,6 +13,8 @@ from reelprior.pipeline.findings import Finding, Pair
 
 __all__ = ["check_chapters", "check_copies", "check_metadata", "check_times"]
 
+# The coarsest clock of a container that tells times is Matroska's; both ends of a difference are rounded.
+_CLOCK_SECONDS = Fraction(1, 500)
 # What writers of a container set themselves.
 _SET_BY_WRITERS = {"creation_time", "encoded_by", "date"}
 
@@ -20,7 +22,10 @@ _SET_BY_WRITERS = {"creation_time", "encoded_by", "date"}
 def check_times(pair: Pair) -> Finding:
     """Presentation times and durations of the restored pictures."""
     source, output, first = pair.index, pair.output_index, pair.frames.start
-    rounding = _rounding(source.time_base, output.time_base)
+    # Where a clock counts frames, a unit is a frame: that far off no frame may be.
+    rounding = min(
+        _rounding(source.time_base, output.time_base), max(_CLOCK_SECONDS, source.time_base * 3 / 4)
+    )
     shift = _shift(pair)
     differences = []
     for number, t in enumerate(pair.frames):
@@ -72,8 +77,16 @@ def _compare_stream(name: str, stream: CopiedStream, twin: CopiedStream, pair: P
             ("language", stream.language, twin.language),
             ("title", stream.title, twin.title),
         )
+        if not pair.was_dropped(f"the {what} of {name}")
         if here and here != there and not (what == "language" and here == "und")
     ]
+    is_cut_anew = stream.codec.startswith("pcm_") and stream.digests != twin.digests
+    if pair.is_whole and is_cut_anew and stream.whole == twin.whole:
+        # Sound that is not compressed has no packets of its own: muxers cut it as they like.
+        differences += _late(stream, twin, 0, _shift(pair), packets=1)
+        return Finding.of(
+            name, differences, f"{stream.codec}, byte by byte the source's, from the same moment on"
+        )
     at = _find(twin.digests, stream.digests) if not pair.is_whole else 0
     wanted = stream.digests[at : at + len(twin.digests)] if at is not None else stream.digests
     if at is None or wanted != twin.digests or (pair.is_whole and len(stream.digests) != len(twin.digests)):
@@ -88,11 +101,13 @@ def _compare_stream(name: str, stream: CopiedStream, twin: CopiedStream, pair: P
     )
 
 
-def _late(stream: CopiedStream, twin: CopiedStream, at: int, shift: Fraction) -> list[str]:
-    """Packets that are not where they were."""
+def _late(
+    stream: CopiedStream, twin: CopiedStream, at: int, shift: Fraction, *, packets: int | None = None
+) -> list[str]:
+    """Packets that are not where they were; of the first ``packets``, or of all."""
     rounding = _rounding(stream.time_base, twin.time_base)
     late = []
-    for number in range(len(twin.digests)):
+    for number in range(len(twin.digests) if packets is None else min(packets, len(twin.digests))):
         wanted, found = stream.seconds(at + number), twin.seconds(number)
         if twin.kind != "attachment" and wanted is not None and found is not None:
             off = found - wanted - shift
@@ -127,6 +142,8 @@ def check_chapters(pair: Pair) -> Finding:
     wanted, found = chapters(pair.source.path), chapters(pair.output.path)
     if not pair.is_whole:
         return Finding("chapters", "skipped", "the output is a part of the source, and so are its chapters")
+    if wanted and not found and pair.was_dropped("chapters"):
+        return Finding("chapters", "skipped", f"the {len(wanted)} of the source were left out on request")
     differences = [] if len(wanted) == len(found) else [f"{len(found)} chapters, not {len(wanted)}"]
     shift = _shift(pair)
     for number, (here, there) in enumerate(zip(wanted, found, strict=False), start=1):
@@ -152,7 +169,9 @@ def check_metadata(pair: Pair) -> Finding:
     differences = [
         f"{name} is {found[name.lower()]!r}, not {value!r}" if name.lower() in found else f"{name} is missing"
         for name, value in wanted.items()
-        if found.get(name.lower()) != value and name.lower() not in _SET_BY_WRITERS
+        if found.get(name.lower()) != value
+        and name.lower() not in _SET_BY_WRITERS
+        and not pair.was_dropped(f"the tag {name}")
     ]
     return Finding.of(
         "metadata", differences, f"all {len(wanted)} tags kept" if wanted else "the source has none"

@@ -1,5 +1,6 @@
 """What probe tells about good files, and how bad ones are refused: file, reason and remedy in one line."""
 
+import struct
 from fractions import Fraction
 
 import av
@@ -68,6 +69,21 @@ def test_metadata_that_is_not_utf8_is_replaced(tmp_path):
 def test_names_with_colons_dashes_and_percent_signs_are_only_names(tmp_path):
     for name in ("http:x.mkv", "-i.mkv", "100%05d.mkv"):
         assert probe(make_video(tmp_path / name, frames=1)).kind == "video"
+
+
+def test_the_sizes_of_an_icon_are_one_picture(tmp_path):
+    icon = tmp_path / "a.ico"
+    pictures = [
+        cv2.imencode(".png", np.full((side, side, 4), 200, np.uint8))[1].tobytes() for side in (32, 16)
+    ]
+    header = struct.pack("<HHH", 0, 1, len(pictures))
+    begin = len(header) + 16 * len(pictures)
+    for side, picture in zip((32, 16), pictures, strict=True):
+        header += struct.pack("<BBBBHHII", side, side, 0, 0, 1, 32, len(picture), begin)
+        begin += len(picture)
+    icon.write_bytes(header + b"".join(pictures))
+    assert probe(icon).video.width == 32
+    assert probe(icon).streams == ()
 
 
 def test_a_cover_picture_is_not_the_video(tmp_path):

@@ -99,3 +99,9 @@ def test_small_pictures_and_pictures_seen_through_an_operator_are_not_halved():
     assert not can_be_halved(problem_of((47, 80)))
     through = replace(problem.captured, operator=Downsample(2))
     assert not can_be_halved(replace(problem, observations=(through,)))
+
+
+def test_a_field_is_not_halved():
+    rows = torch.ones(1, 1, *SIZE)
+    rows[..., 1::2, :] = 0
+    assert not can_be_halved(problem_of(weight=rows))

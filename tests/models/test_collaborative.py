@@ -20,7 +20,7 @@ def clean():
     return panned(5, 45, 62)
 
 
-def filtered(frames, pilots, *, missing=None, done=None, **settings):
+def filtered(frames, pilots, *, missing=None, done=None, around_pilot=False, **settings):
     noise = detect_clipping(NoiseModel.from_sigma_8bit(SIGMA_8BIT), frames)
     return collaborate(
         Clip(frames, missing, noise),
@@ -30,6 +30,7 @@ def filtered(frames, pilots, *, missing=None, done=None, **settings):
         fusion=FusionSettings(),
         compute=Compute(ComputeSettings(device="cpu")),
         on_frame=(lambda count: None) if done is None else done.append,
+        around_pilot=around_pilot,
     )
 
 
@@ -47,6 +48,18 @@ def test_a_better_pilot_gives_a_better_result(clean):
     frames = noisy(clean, SIGMA_8BIT)
     with_truth = filtered(frames, clean)
     assert psnr(with_truth, clean) > psnr(filtered(frames, quick(frames)), clean) + 2
+
+
+def test_around_a_pilot_that_is_right_next_to_nothing_is_changed(clean):
+    frames = noisy(clean[:1], SIGMA_8BIT)
+    # Noise exceeds two standard deviations in few bands: at 40 dB a hundredth of its energy is left (measured 41.6).
+    assert psnr(filtered(frames, clean[:1], around_pilot=True), clean[:1]) > 40
+
+
+def test_around_a_pilot_structure_that_it_lacks_is_found(clean):
+    frames = noisy(clean[:1], SIGMA_8BIT)
+    pilot = (clean[:1] * np.linspace(0.6, 1, clean.shape[-1], dtype=np.float32)).astype(np.float32)
+    assert psnr(filtered(frames, pilot, around_pilot=True), clean[:1]) > psnr(pilot, clean[:1]) + 3
 
 
 def test_neighbouring_frames_help(clean):

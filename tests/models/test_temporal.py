@@ -309,3 +309,15 @@ def test_noise_does_not_gather_over_a_long_clip():
     clean = np.repeat(panned(1, *SIZE), 225, axis=0)
     result = restored(clip_of(clean), settings=engine(), key=3)
     assert psnr(result[200:], clean[200:]) > psnr(result[:25], clean[:25]) - 0.2
+
+
+def test_a_key_frame_given_a_start_goes_on_from_there(short):
+    """Two iterations of Adam move a parameter by about its learning rate each; a start of its own is elsewhere."""
+    settings = hasty(fit={"iterations": 40}, temporal={"key_iterations": 40, "warm_iterations": 1})
+    where = ComputeSettings(device="cpu", autocast="off")
+    options = {"engine": settings, "compute": where, "on_step": lambda step: None}
+    before = fit_key_frame(short, 1, seed=0, **options)
+    after = fit_key_frame(short, 1, start=before, seed=1, **options)
+    weights = [name for name in before if name.startswith("network.") and name.endswith(".weight")]
+    moved = max(np.abs(after[name] - before[name]).max() for name in weights)
+    assert moved < 4 * settings.fit.learning_rate

@@ -137,3 +137,17 @@ def test_what_a_container_cannot_hold_is_told_when_it_is_dropped(tmp_path, capsy
     assert "cannot hold subtitle stream 2 (subrip)" in capsys.readouterr().out
     assert [stream.kind for stream in probe(tmp_path / "b.mp4").streams] == ["audio"]
     assert packets_of(tmp_path / "b.mp4", 1)[0].data == packets_of(source, 1)[0].data
+
+
+@pytest.mark.parametrize(("suffix", "sound"), [(".ts", "aac"), (".avi", "pcm_s16le")])
+def test_what_other_containers_hold_verifies_and_the_rest_was_named(run, tmp_path, suffix, sound):
+    source = make_video(tmp_path / "a.mkv", frames=6, audio=sound, chapters=True, pix_fmt="yuv422p")
+    order = ["restore", source, tmp_path / f"b{suffix}", *IDENTITY]
+    refused = run(*order)
+    assert (refused.status, (tmp_path / f"b{suffix}").exists()) == (5, False)
+    assert f"{suffix} cannot hold the 2 chapters" in refused.error
+    assert run(*order, "--drop-incompatible").status == 0
+    checked = run("verify", tmp_path / f"b{suffix}", "--json")
+    assert checked.status == 0, checked.stdout
+    states = {check["check"]: check["status"] for check in checked.json["checks"]}
+    assert (states["audio stream 1"], states["chapters"]) == ("ok", "skipped")

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from interlacing import interlaced, moving, write_frames
 from jobs import TINY
 
 from reelprior.pipeline.errors import UsageError
@@ -92,3 +93,40 @@ def test_an_existing_picture_is_kept_unless_it_may_be_replaced(run, clip, tmp_pa
     done = run("preview", clip, "--at", "0", "-o", tmp_path / "p.png", *TINY)
     assert done.status == 5
     assert "exists already" in done.error
+
+
+@pytest.fixture(scope="module")
+def woven(tmp_path_factory):
+    return write_frames(tmp_path_factory.mktemp("woven") / "i.mkv", interlaced(moving(12)))
+
+
+def test_a_preview_refuses_interlaced_frames_as_the_job_would(run, woven, tmp_path):
+    done = run("preview", woven, "--at", "0.1", "-o", tmp_path / "p.png", *TINY)
+    assert done.status == 3
+    assert "interlaced, top field first: give --deinterlace" in done.error
+    assert (
+        run("preview", woven, "--at", "0.1", "-o", tmp_path / "p.png", "--no-deinterlace", *TINY).status == 0
+    )
+
+
+def test_a_preview_shows_a_field_as_a_whole_picture(run, woven, tmp_path):
+    """Rows of the field that are there stay; denoising apart, only the others are made."""
+    picture = tmp_path / "p.png"
+    done = run(
+        "preview", woven, "--at", "0.1", "-o", picture, "--deinterlace", "--denoise", "none", "--json", *TINY
+    )
+    assert done.status == 0, done.stderr
+    pixels = cv2.imread(str(picture)).astype(int)
+    middle = pixels.shape[1] // 2
+    before, after = pixels[:, : middle - 2], pixels[:, middle + 2 :]
+    assert before.shape == after.shape
+    changed = (before != after).any(axis=(1, 2))
+    assert changed.sum() == pytest.approx(len(changed) / 2, abs=1)
+    assert len(set(np.flatnonzero(changed) % 2)) == 1
+    assert done.json["whole_frames"] == 6
+
+
+def test_a_dry_run_says_which_files_are_interlaced(run, woven, tmp_path):
+    done = run("batch", woven.parent, "--output", tmp_path / "out", "--dry-run", "--json", *TINY)
+    assert done.status == 0, done.stderr
+    assert "give --deinterlace" in done.json["files"][0]["remark"]

@@ -166,7 +166,8 @@ def test_a_hostile_file_ends_in_an_output_or_in_one_line(path, tmp_path, capsys)
     if status == 0:
         assert len(scan(output)) == 1
         return
-    assert status == 3, lines
+    # 5: read well, but its streams do not all fit into the output, which is told before the work and can be allowed.
+    assert status == 3 or (status == 5 and "--drop-incompatible" in lines[-1]), lines
     lines = [line for line in lines if line.startswith("reelprior:")]  # codec libraries write there too
     assert len(lines) == 1
     assert str(path) in lines[0]
