@@ -46,7 +46,7 @@ _NEXT_TO_NOTHING = (
     *("network.channels=[8,8]", "network.skip_channels=[4,4]", "compute.threads=1"),
 )
 #: Enough work for the start of the workers not to matter, of equal length for each clip.
-_EQUAL_WORK = ("fit.iterations=60", "stopping.discrepancy=0", "compute.threads=1")
+_EQUAL_WORK = ("temporal.warm_iterations=150", "stopping.discrepancy=0", "compute.threads=1")
 
 
 def measure(session: Session) -> Section:
@@ -129,7 +129,7 @@ def _two_workers(session: Session, shorten: bool) -> Part:
     seconds = {}
     with tempfile.TemporaryDirectory(dir=session.output) as folder:
         source = Path(folder) / "in"
-        first = _write_clip(source / "0.mkv", frames=6)
+        first = _write_clip(source / "0.mkv", frames=12)
         for number in range(1, count):
             shutil.copy(first, source / f"{number}.mkv")
         for workers in (1, 2):
