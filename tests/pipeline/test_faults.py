@@ -40,10 +40,8 @@ def tapes(tmp_path_factory):
 
 
 def outputs(folder):
-    """The outputs by name; not their records, which say when they were made."""
-    files = (
-        path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(".reelprior.json")
-    )
+    """The outputs by name; not their records and the index page, which say when they were made."""
+    files = (path for path in folder.rglob("*") if path.is_file() and ".reelprior." not in path.name)
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
