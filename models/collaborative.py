@@ -33,8 +33,8 @@ __all__ = ["collaborate"]
 _OPPONENT = torch.nn.functional.normalize(torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]))
 #: How much each of them counts when patches are compared.
 _LIKENESS = torch.tensor([1.0, 0.5, 0.5])
-#: Patches shrunk at a time: bounds memory.
-_BATCH = 1024
+#: Patches shrunk at a time: bounds memory, and keeps what is allocated anew, in sizes that vary, small.
+_BATCH = 4096
 #: A patch whose likeness reaches outside the picture is never chosen.
 _OUTSIDE = 1e3
 #: Displacements up to this are all looked at; of larger ones a quarter, which cost little quality and little time.
@@ -99,8 +99,8 @@ def collaborate(
         around.forget(keep=near)
         groups = _find(window, t, {k: around.flow(t, k) for k in near if k != t}, settings)
         for group in groups:
-            for start in range(0, len(group), _BATCH):
-                _shrink(window, group[start : start + _BATCH], around_pilot=around_pilot)
+            for part in group.split(max(1, _BATCH // group.shape[1])):
+                _shrink(window, part, around_pilot=around_pilot)
         # No later group reaches back to the first frame in reach.
         for k in range(t - radius, t - radius + 1) if t + 1 < frames else range(t - radius, frames):
             if k >= 0:
