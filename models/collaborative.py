@@ -99,8 +99,9 @@ def collaborate(
         around.forget(keep=near)
         groups = _find(window, t, {k: around.flow(t, k) for k in near if k != t}, settings)
         for group in groups:
-            for part in group.split(max(1, _BATCH // group.shape[1])):
-                _shrink(window, part, around_pilot=around_pilot)
+            batch = max(1, _BATCH // group.shape[1])
+            for start in range(0, len(group), batch):
+                _shrink(window, group[start : start + batch], around_pilot=around_pilot)
         # No later group reaches back to the first frame in reach.
         for k in range(t - radius, t - radius + 1) if t + 1 < frames else range(t - radius, frames):
             if k >= 0:
