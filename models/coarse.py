@@ -14,10 +14,12 @@ from reelprior.models.fit import Prior, Problem, fit
 from reelprior.models.observation import Observation
 from reelprior.models.operators import Identity
 
-__all__ = ["can_be_halved", "fit_coarse"]
+__all__ = ["can_be_halved", "fit_coarse", "fit_coarse_to_fine"]
 
 #: Shortest side of a coarse picture: below, its deepest scale would be a few pixels of padding.
 _LEAST_SIDE = 24
+#: What a coarse iteration costs of a fine one.
+_COST = 1 / 4
 
 
 def can_be_halved(problem: Problem) -> bool:
@@ -29,6 +31,58 @@ def can_be_halved(problem: Problem) -> bool:
     return bool((problem.captured.weight > 0).any(3).all()) and all(
         isinstance(observation.operator, Identity) and min(observation.image.shape[-2:]) >= 2 * _LEAST_SIDE
         for observation in problem.observations
+    )
+
+
+def fit_coarse_to_fine(
+    prior: Prior,
+    problem: Problem,
+    *,
+    iterations: int,
+    discrepancy: float = 0.0,
+    on_iteration: Callable[[float, float], None],
+) -> Tensor:
+    """Fit a prior from its random start, first at half the resolution.
+
+    Parameters
+    ----------
+    prior, problem, iterations, discrepancy
+        As in `fit`; ``iterations`` are those at the full resolution. Where the problem cannot be halved, the coarse
+        ones (`FitSettings.coarse_iterations`) are done there too.
+    on_iteration
+        Called after each with the share of the work that is done, at most, and the latest known loss; may raise.
+
+    Returns
+    -------
+    Tensor
+        (1, 3, H, W), see `fit`.
+
+    Raises
+    ------
+    FitError
+        See `fit`.
+    """
+    settings = prior.engine.fit
+    coarse = min(settings.coarse_iterations, settings.iterations)
+    if coarse and not can_be_halved(problem):
+        iterations, coarse = min(iterations + coarse, settings.iterations), 0
+    before = coarse * _COST
+    work = before + iterations
+    if coarse:
+        fit_coarse(
+            prior,
+            problem,
+            iterations=coarse,
+            learning_rate=settings.learning_rate,
+            on_iteration=lambda done, loss: on_iteration(done * _COST / work, loss),
+        )
+    return fit(
+        prior,
+        problem,
+        iterations=iterations,
+        learning_rate=settings.learning_rate,
+        discrepancy=discrepancy,
+        on_iteration=lambda done, loss: on_iteration((before + done) / work, loss),
     )
 
 

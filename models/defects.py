@@ -4,6 +4,7 @@ A detector gives every pixel a confidence. From a half on it is a defect and bec
 it is shown to a person, who may know better, and left alone.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,7 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["DETECTORS", "SURE", "DefectSettings", "Defects", "MaskSettings", "feathered", "grey_of", "grown"]
+__all__ = [
+    "DETECTORS",
+    "SURE",
+    "DefectSettings",
+    "Defects",
+    "MaskSettings",
+    "feathered",
+    "find_by_frame",
+    "grey_of",
+    "grown",
+]
 
 #: Confidence from which a pixel is repaired; `reelprior.io.masks` takes the same half of white for missing.
 SURE = 0.5
@@ -91,6 +102,35 @@ class Defects:
     def cut(self, frames: slice) -> "Defects":
         """Some of the frames."""
         return Defects(self.confidence[frames])
+
+
+def find_by_frame(
+    frames: NDArray[np.float32],
+    wanted: range | None,
+    judge_of: Callable[[NDArray[np.float32]], Callable[[int], NDArray[np.float32]]],
+) -> Defects:
+    """Let a detector judge frames one by one, by what is before and after each.
+
+    Parameters
+    ----------
+    frames
+        (T, 3, H, W) float32 in [0, 1] of one scene.
+    wanted
+        Positions of the frames to judge; None for all. The others are only looked at.
+    judge_of
+        Takes the grey frames (T, H, W), and gives what takes a position and gives that frame's confidence (H, W).
+
+    Returns
+    -------
+    Defects
+        Of the wanted frames. Nothing if there are fewer than three frames: a defect is told by the frame's neighbours.
+    """
+    grey = grey_of(frames)
+    wanted = range(len(grey)) if wanted is None else wanted
+    if len(grey) < 3 or not len(wanted):
+        return Defects.none((len(wanted), *grey.shape[1:]))
+    judge = judge_of(grey)
+    return Defects(np.stack([judge(t) for t in wanted]).astype(np.float32, copy=False))
 
 
 def grey_of(frames: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reelprior.models.defects import Defects, grey_of
+from reelprior.models.defects import Defects, find_by_frame
 from reelprior.models.surroundings import surroundings
 
 __all__ = ["find_dropouts"]
@@ -39,31 +39,31 @@ def find_dropouts(
     Defects
         Nothing if there are fewer than three frames.
     """
-    grey = grey_of(frames)
-    wanted = range(len(grey)) if wanted is None else wanted
-    confidence = np.zeros((len(wanted), *grey.shape[1:]), np.float32)
-    if len(grey) < 3:
-        return Defects(confidence)
-    for judged, t in zip(confidence, wanted, strict=True):
-        frame, around = grey[t], surroundings(grey, t)
-        contrast = (_CONTRAST + _NOISE * around.unexplained) / sensitivity
-        across = cv2.blur(frame, (7, 1))
-        # One line away and two lines away, for runs of one line and of two or three.
-        line = np.maximum(_ridge(across, 2), _ridge(across, 3))
-        agreed = np.maximum(contrast, _AGREEMENT * around.spread)
-        suspect = ((around.beyond_all > agreed) & (line > contrast)).astype(np.uint8)
-        runs = cv2.morphologyEx(suspect, cv2.MORPH_CLOSE, np.ones((1, _GAP), np.uint8))
-        count, labels, boxes, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
-        for label in range(1, count):
-            left, top, width, height = boxes[label, :4]
-            if width < max(_SHORTEST, _ELONGATION * height) or height > _HIGHEST:
-                continue
-            box = (slice(top, top + height), slice(left, left + width))
-            inside = labels[box] == label
-            evidence = float(np.minimum(around.beyond_all, line)[box][inside].mean()) / contrast
-            judged[box][inside] = 1 - 0.5**evidence
-        judged[:] = cv2.dilate(judged, np.ones((3, 3), np.uint8))  # the soft edge
-    return Defects(confidence)
+    return find_by_frame(frames, wanted, lambda grey: lambda t: _judge(grey, t, sensitivity))
+
+
+def _judge(grey: NDArray[np.float32], t: int, sensitivity: float) -> NDArray[np.float32]:
+    """(H, W) confidence of frame t."""
+    frame, around = grey[t], surroundings(grey, t)
+    judged = np.zeros_like(frame)
+    contrast = (_CONTRAST + _NOISE * around.unexplained) / sensitivity
+    across = cv2.blur(frame, (7, 1))
+    # One line away and two lines away, for runs of one line and of two or three.
+    line = np.maximum(_ridge(across, 2), _ridge(across, 3))
+    agreed = np.maximum(contrast, _AGREEMENT * around.spread)
+    suspect = ((around.beyond_all > agreed) & (line > contrast)).astype(np.uint8)
+    runs = cv2.morphologyEx(suspect, cv2.MORPH_CLOSE, np.ones((1, _GAP), np.uint8))
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+    for label in range(1, count):
+        left, top, width, height = boxes[label, :4]
+        if width < max(_SHORTEST, _ELONGATION * height) or height > _HIGHEST:
+            continue
+        box = (slice(top, top + height), slice(left, left + width))
+        inside = labels[box] == label
+        evidence = float(np.minimum(around.beyond_all, line)[box][inside].mean()) / contrast
+        judged[box][inside] = 1 - 0.5**evidence
+    with_soft_edge: NDArray[np.float32] = cv2.dilate(judged, np.ones((3, 3), np.uint8)).astype(np.float32)
+    return with_soft_edge
 
 
 def _ridge(picture: NDArray[np.float32], distance: int) -> NDArray[np.float32]:

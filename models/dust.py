@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reelprior.models.defects import Defects, grey_of
+from reelprior.models.defects import Defects, find_by_frame
 from reelprior.models.surroundings import Surroundings, surroundings
 
 __all__ = ["find_dust"]
@@ -60,14 +60,7 @@ def find_dust(
     Defects
         Nothing if there are fewer than three frames: dust is told by its neighbours.
     """
-    grey = grey_of(frames)
-    wanted = range(len(grey)) if wanted is None else wanted
-    confidence = np.zeros((len(wanted), *grey.shape[1:]), np.float32)
-    if len(grey) < 3:
-        return Defects(confidence)
-    for judged, t in zip(confidence, wanted, strict=True):
-        judged[:] = _judge(grey, t, sensitivity)
-    return Defects(confidence)
+    return find_by_frame(frames, wanted, lambda grey: lambda t: _judge(grey, t, sensitivity))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,14 +8,14 @@ contrast changes from frame to frame, and it runs over whatever is behind it. Wi
 its kind, the line is shown as unsure and left alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reelprior.models.defects import Defects, grey_of
+from reelprior.models.defects import Defects, find_by_frame
 from reelprior.models.warp import estimate_flow
 
 __all__ = ["SCRATCH_REACH", "find_scratches"]
@@ -66,18 +66,13 @@ def find_scratches(
     Defects
         Nothing if there are fewer than three frames: a line is told from the scene by its neighbours.
     """
-    grey = grey_of(frames)
-    wanted = range(len(grey)) if wanted is None else wanted
-    confidence = np.zeros((len(wanted), *grey.shape[1:]), np.float32)
-    if len(grey) < 3:
-        return Defects(confidence)
-    # Grey film is darker or lighter along a scratch; the sides are looked for on either side of a dark and a light
-    # line.
-    for polarity in (1.0, -1.0):
-        lines = _Lines(np.float32(polarity) * grey, grey, sensitivity)
-        for judged, t in zip(confidence, wanted, strict=True):
-            judged[:] = np.maximum(judged, lines.judge(t))
-    return Defects(confidence)
+
+    def judge_of(grey: Plane) -> Callable[[int], Plane]:
+        # Film is lighter or darker along a scratch.
+        light, dark = (_Lines(np.float32(polarity) * grey, grey, sensitivity) for polarity in (1.0, -1.0))
+        return lambda t: np.maximum(light.judge(t), dark.judge(t))
+
+    return find_by_frame(frames, wanted, judge_of)
 
 
 @dataclass(frozen=True, eq=False)

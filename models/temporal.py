@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reelprior.models.coarse import can_be_halved, fit_coarse
+from reelprior.models.coarse import fit_coarse_to_fine
 from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
 from reelprior.models.fit import Prior, Problem, Reference, fit
@@ -144,13 +144,24 @@ class _Walk:
         fused = around.fused(key, radius=self.engine.fusion.radius)
         shown = around.shown(key)
         problem = Problem((fused,), self._guides(shown, shown), self.noise, around.captured(key))
-        self._fit_alone(
-            problem,
-            budget,
-            lambda done, loss: told(key, done, loss),
-            coarse=cold,
-            discrepancy=self.engine.stopping.discrepancy,
-        )
+        discrepancy = self.engine.stopping.discrepancy
+        if cold:
+            fit_coarse_to_fine(
+                self.prior,
+                problem,
+                iterations=budget,
+                discrepancy=discrepancy,
+                on_iteration=lambda share, loss: told(key, share, loss),
+            )
+        else:
+            fit(
+                self.prior,
+                problem,
+                iterations=budget,
+                learning_rate=self.engine.fit.learning_rate,
+                discrepancy=discrepancy,
+                on_iteration=lambda done, loss: told(key, done / budget, loss),
+            )
 
     def frame_by_frame(self, wanted: range, on_step: OnStep) -> NDArray[np.float32]:
         """Every frame from random starts of its own, each stopped by held-out pixels; the mean of the starts."""
@@ -267,42 +278,8 @@ class _Walk:
         hidden, shown = self._hide_pixels(t)
         guides = self._guides(shown, shown)
         problem = Problem((fused,), guides, self.noise, around.captured(t), hidden=hidden)
-        return self._fit_alone(problem, self.engine.fit.iterations, on_iteration)
-
-    def _fit_alone(
-        self,
-        problem: Problem,
-        iterations: int,
-        on_iteration: Callable[[float, float], None],
-        *,
-        coarse: bool = True,
-        discrepancy: float = 0.0,
-    ) -> Tensor:
-        """Fit a frame without a frame before it; ``on_iteration`` gets the share done and the loss.
-
-        ``coarse``: the prior is at its random start, and is first fitted at half the resolution; where that cannot be,
-        these iterations are done at the full one.
-        """
-        settings = self.engine.fit
-        before = min(settings.coarse_iterations, settings.iterations) if coarse else 0
-        if before and not can_be_halved(problem):
-            iterations, before = min(iterations + before, settings.iterations), 0
-        work = before / 4 + iterations
-        if before:
-            fit_coarse(
-                self.prior,
-                problem,
-                iterations=before,
-                learning_rate=settings.learning_rate,
-                on_iteration=lambda done, loss: on_iteration(done / 4 / work, loss),
-            )
-        return fit(
-            self.prior,
-            problem,
-            iterations=iterations,
-            learning_rate=settings.learning_rate,
-            discrepancy=discrepancy,
-            on_iteration=lambda done, loss: on_iteration((before / 4 + done) / work, loss),
+        return fit_coarse_to_fine(
+            self.prior, problem, iterations=self.engine.fit.iterations, on_iteration=on_iteration
         )
 
     def _pass(
