@@ -82,12 +82,8 @@ def copied(path: str | Path, *, restored: int) -> list[CopiedStream]:
         while True:
             try:
                 packet = next(packets, None)
-            except (
-                av.FFmpegError,
-                OSError,
-                ValueError,
-            ):  # a damaged file ends here, for whoever copied it too
-                break
+            except (av.FFmpegError, OSError, ValueError):
+                break  # a damaged file ends here, for whoever copied it too
             if packet is None:
                 break
             data = bytes(packet) if packet.size else b""

@@ -178,9 +178,8 @@ def stream_tags(tags: Mapping[str, str], *, restored: bool = False) -> dict[str,
         lower = name.lower()
         if lower in _FILE_TAGS or (restored and lower.startswith(_STATISTICS_TAGS)):
             continue
-        kept["title" if lower == "name" and "title" not in tags else name] = (
-            value  # QuickTime reads titles as "name"
-        )
+        # QuickTime reads titles as "name".
+        kept["title" if lower == "name" and "title" not in tags else name] = value
     return kept
 
 

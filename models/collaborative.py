@@ -294,9 +294,8 @@ def _shrink(window: _Window, positions: Tensor, *, around_pilot: bool) -> None:
         spectrum = spectrum.mul_(gain)
     estimate = within.T @ torch.einsum("jk,cnjab->cnkab", along, spectrum) @ within
     # A group is worth the inverse of the noise it keeps; a patch more at its centre than at its edge.
-    of_pilot = (
-        1.0 if around_pilot else 0.0
-    )  # its own noise, which is not known, so that no group counts for all
+    # Of the pilot's own noise, which is not known, so that no group counts for all.
+    of_pilot = 1.0 if around_pilot else 0.0
     kept = variance * (of_pilot + gain.square().sum((2, 3, 4), keepdim=True))
     kept = kept.mean(0).clamp(min=_LEAST)  # (N, 1, 1, 1)
     taper = torch.kaiser_window(patch, periodic=False, beta=_KAISER_BETA, device=positions.device)

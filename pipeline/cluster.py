@@ -262,9 +262,7 @@ def _connected(cluster: SpecCluster) -> Iterator[Client]:
     client = Client(cluster, set_as_default=False)
     try:
         yield client
-    except (
-        BaseException
-    ):  # Ctrl-C too: whatever ends the work early must not leave workers behind; it goes on its way
+    except BaseException:  # Ctrl-C too: nothing may leave workers behind; it goes on its way
         _kill_processes(cluster)
         raise
     finally:

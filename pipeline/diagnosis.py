@@ -23,8 +23,11 @@ __all__ = ["VISIBLE_SIGMA_8BIT", "Diagnosis", "blockiness", "diagnose", "recomme
 
 #: Places of a source that are looked at, frames of each, and how many of these in the middle are judged.
 _PLACES, _LENGTH, _JUDGED = 3, 13, 3
+#: Shares of the pixels, in percent, from which a sign of film is suspected and from which it is clear: sound clips of
+#: moving scenes show up to 0.3 and 0.6, where water glitters or a pole stands. Suspected signs count if there are two.
+_DUST, _SCRATCHES = (0.1, 0.5), (0.6, 1.0)
 #: What is worth a preset, in percent of the pixels, in grey levels, and in times the usual difference of neighbours.
-_DUST, _SCRATCHES, _DROPOUTS, _LOGO = 0.03, 0.15, 0.03, 0.1
+_DROPOUTS, _LOGO = 0.03, 0.1
 _FLICKER_8BIT = 2.0
 _BLOCKY = 1.15
 #: As JPEG of quality 75 or less leaves.
@@ -103,20 +106,29 @@ def diagnose(path: str, index: FrameIndex, scenes: Sequence[range]) -> Diagnosis
 
 def recommend(diagnosis: Diagnosis, info: MediaInfo, *, sigma_8bit: float) -> tuple[str, str]:
     """The preset that fits, and why in one sentence."""
-    film = [
-        text
-        for text, bad in (
-            (f"dust on {diagnosis.dust_percent:.2f} % of the pixels", diagnosis.dust_percent >= _DUST),
-            (f"scratches on {diagnosis.scratches_percent:.2f} %", diagnosis.scratches_percent >= _SCRATCHES),
-            (f"flicker of {diagnosis.flicker_8bit:.1f} grey levels", diagnosis.flicker_8bit >= _FLICKER_8BIT),
-        )
-        if bad
-    ]
+    signs = {
+        f"dust on {diagnosis.dust_percent:.2f} % of the pixels": _certainty(diagnosis.dust_percent, _DUST),
+        f"scratches on {diagnosis.scratches_percent:.2f} %": _certainty(
+            diagnosis.scratches_percent, _SCRATCHES
+        ),
+        f"flicker of {diagnosis.flicker_8bit:.1f} grey levels": 2 * (diagnosis.flicker_8bit >= _FLICKER_8BIT),
+    }
     if diagnosis.dropouts_percent >= _DROPOUTS and info.video.height in {480, 486, 576, 240, 288}:
         return "vhs", f"drop-outs on {diagnosis.dropouts_percent:.2f} % of the pixels, at the height of tape"
-    if film:
+    film = [text for text, certainty in signs.items() if certainty]
+    if sum(signs.values()) >= 2:
         logo = " (and a logo: add --logo)" if diagnosis.logo_percent >= _LOGO else ""
         return "film", f"{', '.join(film)}{logo}"
+    preset, why = _of_no_film(diagnosis, info, sigma_8bit)
+    return preset, f"{why}; perhaps {film[0]}: see with --mark" if film else why
+
+
+def _certainty(percent: float, limits: tuple[float, float]) -> int:
+    """0: nothing to speak of, 1: suspected, 2: clear."""
+    return sum(percent >= limit for limit in limits)
+
+
+def _of_no_film(diagnosis: Diagnosis, info: MediaInfo, sigma_8bit: float) -> tuple[str, str]:
     if diagnosis.logo_percent >= _LOGO:
         return "logo", f"{diagnosis.logo_percent:.1f} % of the picture stands still over a moving scene"
     return _by_coding(diagnosis, info, sigma_8bit) or _by_noise(sigma_8bit)

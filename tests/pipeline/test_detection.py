@@ -125,6 +125,11 @@ def test_a_grown_and_feathered_mask_reaches_further_and_fades(run, shots, tmp_pa
     [
         (Diagnosis(dust_percent=0.4, flicker_8bit=5), "film", "dust on 0.40 %"),
         (Diagnosis(scratches_percent=1.0, logo_percent=2.0), "film", "--logo"),
+        (Diagnosis(dust_percent=0.6), "film", "dust on 0.60 %"),
+        (Diagnosis(dust_percent=0.2, scratches_percent=0.7), "film", "scratches on 0.70 %"),
+        # What a sound clip with glittering water shows: told, and not taken for film.
+        (Diagnosis(dust_percent=0.26), "inpaint", "perhaps dust on 0.26 % of the pixels: see with --mark"),
+        (Diagnosis(dust_percent=0.09, scratches_percent=0.4), "inpaint", "hardly any noise"),
         (Diagnosis(logo_percent=2.0), "logo", "2.0 %"),
         (Diagnosis(dropouts_percent=0.2), "inpaint", "hardly any noise"),
         (Diagnosis(blockiness=1.4), "inpaint", "hardly any noise"),

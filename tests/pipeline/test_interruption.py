@@ -15,6 +15,7 @@ from reelprior.pipeline.terminal import interruptible
 
 #: Long enough to be interrupted in the middle, short enough to wait for. The last of equal keys wins.
 SLOW = [*TINY, "--set", "chunk.frames=2", "--set", "chunk.fade=1", "--set", "fit.iterations=60"]
+SLOW += ["--set", "temporal.warm_iterations=60"]
 
 
 @pytest.fixture(scope="module")
