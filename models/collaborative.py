@@ -13,6 +13,7 @@ of the captured frames is shrunk, by whole bands of the transform: a band that i
 (block-wise James-Stein; Cai, Annals of Statistics 1999).
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -114,7 +115,8 @@ class _Window:
     """The frames within reach of one another, in opponent colours, and the sums of their filtered patches.
 
     ``noisy``, ``pilot``, ``variance`` and ``total`` are (3, slots x H' x W'), ``weights`` is (1, ...), flat, so
-    that a pixel is one number. Frame k lies in slot k modulo their number: memory does not grow with the clip.
+    that a pixel is one number. ``variance`` is the noise's mean over the patch that begins at the pixel.
+    Frame k lies in slot k modulo their number: memory does not grow with the clip.
     H' and W' are the size padded so that patches at the grid's step reach its end.
     """
 
@@ -157,7 +159,10 @@ class _Window:
         at = self._pixels_of(k)
         self.noisy[:, at] = self._flat(noisy, basis)
         self.pilot[:, at] = self._flat(pilot, basis)
-        self.variance[:, at] = self._flat(self._noise.variance(pilot).expand_as(pilot), basis.square())
+        variance = self._flat(self._noise.variance(pilot).expand_as(pilot), basis.square())
+        means = functional.avg_pool2d(variance.reshape(3, *self.size), self.patch, 1)
+        beyond = self.patch - 1  # where no patch begins
+        self.variance[:, at] = functional.pad(means, (0, beyond, 0, beyond)).reshape(3, -1)
         self.total[:, at] = 0
         self.weights[:, at] = 0
 
@@ -166,8 +171,19 @@ class _Window:
         frame = self.pilot[:, self._pixels_of(k)].reshape(1, 3, *self.size)
         return frame * _LIKENESS.to(frame).sqrt()[:, None, None]
 
+    def patches(self, values: Tensor, positions: Tensor) -> Tensor:
+        """(C, N, K, patch^2) of values (C, pixels): the patches that begin at pixels (N, K)."""
+        width, pixels = self.size[1], values.shape[1]
+        # One index a patch, not one a pixel.
+        every = values.as_strided(
+            (len(values), pixels - (self.patch - 1) * (width + 1), self.patch, self.patch),
+            (values.stride(0), 1, width, 1),
+            values.storage_offset(),
+        )
+        return every[:, positions].flatten(-2)
+
     def noise_at(self, k: int, row: Tensor, column: Tensor) -> Tensor:
-        """(N,) variance of the luminance's noise in frame k at rows and columns (N, 1)."""
+        """(N,) variance of the luminance's noise in frame k's patches that begin at rows and columns (N, 1)."""
         return self.variance[0, self.first_pixel(k) + row * self.size[1] + column].reshape(-1)
 
     def first_pixel(self, k: int) -> int:
@@ -229,7 +245,7 @@ def _find(window: _Window, t: int, flows: dict[int, Tensor], settings: Collabora
     most = min(settings.group_alike, distances_of_all.shape[1])
     nearest = distances_of_all.topk(most, dim=1, largest=False)
     chosen = torch.cat(positions, 1).gather(1, nearest.indices)
-    allowed = settings.alike * window.noise_at(t, y + patch // 2, x + patch // 2)
+    allowed = settings.alike * window.noise_at(t, y, x)
     groups, left = [], torch.ones(len(chosen), dtype=torch.bool, device=chosen.device)
     while most > settings.group:
         fit = left & (nearest.values[:, most - 1] < allowed)
@@ -275,14 +291,13 @@ def _shrink(window: _Window, positions: Tensor, *, around_pilot: bool) -> None:
     patch, width = window.patch, window.size[1]
     inside = torch.arange(patch, device=positions.device)
     pixels = positions[..., None] + (inside[:, None] * width + inside).reshape(-1)  # (N, K, patch^2)
-    within, along = _cosines(patch, positions.device), _cosines(positions.shape[1], positions.device)
+    along, side = _cosines(positions.shape[1], positions.device), _cosines(patch, positions.device)
+    within = torch.kron(side, side)  # both directions of a patch at once
 
     def transformed(values: Tensor) -> Tensor:
-        groups = values[:, pixels].reshape(3, *positions.shape, patch, patch)  # (3, N, K, patch, patch)
-        spectrum: Tensor = torch.einsum("jk,cnkab->cnjab", along, within @ groups @ within.T)
-        return spectrum
+        return along @ (window.patches(values, positions) @ within.T)  # (3, N, K, patch^2)
 
-    variance = window.variance[:, pixels].mean((2, 3))[:, :, None, None, None].clamp(min=_LEAST)
+    variance = window.variance[:, positions].mean(2)[:, :, None, None].clamp(min=_LEAST)
     pilot, spectrum = transformed(window.pilot), transformed(window.noisy)
     if around_pilot:
         residual = spectrum - pilot
@@ -292,14 +307,14 @@ def _shrink(window: _Window, positions: Tensor, *, around_pilot: bool) -> None:
         energy = pilot.square_()
         gain = energy / (energy + variance)
         spectrum = spectrum.mul_(gain)
-    estimate = within.T @ torch.einsum("jk,cnjab->cnkab", along, spectrum) @ within
+    estimate = (along.T @ spectrum) @ within
     # A group is worth the inverse of the noise it keeps; a patch more at its centre than at its edge.
     # Of the pilot's own noise, which is not known, so that no group counts for all.
     of_pilot = 1.0 if around_pilot else 0.0
-    kept = variance * (of_pilot + gain.square().sum((2, 3, 4), keepdim=True))
-    kept = kept.mean(0).clamp(min=_LEAST)  # (N, 1, 1, 1)
+    kept = variance * (of_pilot + gain.square().sum((2, 3), keepdim=True))
+    kept = kept.mean(0).clamp(min=_LEAST)  # (N, 1, 1)
     taper = torch.kaiser_window(patch, periodic=False, beta=_KAISER_BETA, device=positions.device)
-    worth = (taper[:, None] * taper / kept).expand(estimate.shape[1:])  # (N, K, patch, patch)
+    worth = ((taper[:, None] * taper).flatten() / kept).expand(estimate.shape[1:])  # (N, K, patch^2)
     target = pixels.reshape(-1)
     window.weights[0].index_add_(0, target, worth.reshape(-1))
     for channel, values in zip(window.total, estimate, strict=True):
@@ -307,12 +322,12 @@ def _shrink(window: _Window, positions: Tensor, *, around_pilot: bool) -> None:
 
 
 def _gain_of_bands(energy: Tensor) -> Tensor:
-    """(3, N, K, patch, patch) in [0, 1] from a residual's energies, in units of the noise's variance.
+    """(3, N, K, patch^2) in [0, 1] from a residual's energies, in units of the noise's variance.
 
     The mean over a band of n coefficients is 1 + s, s being the structure's; noise alone exceeds 1 by two standard
     deviations, 2 sqrt(2 / n), rarely.
     """
-    bands = _bands(energy.shape[2], energy.shape[-1], energy.device)
+    bands = _bands(energy.shape[2], math.isqrt(energy.shape[3]), energy.device)
     counts = bands.sum(1)
     mean = energy.flatten(2) @ (bands / counts[:, None]).T  # (3, N, bands)
     gain = (1 - (1 + _CHANCE * (2 / counts).sqrt()) / mean.clamp(min=1e-6)).clamp(min=0)

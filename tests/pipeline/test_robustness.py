@@ -160,7 +160,8 @@ def test_a_hostile_file_ends_in_an_output_or_in_one_line(path, tmp_path, capsys)
     output = tmp_path / ("out.png" if path.suffix.lower() in pictures else "out.mkv")
     started = time.process_time()
     status = run_command_line(["restore", str(path), str(output), *TRIFLE])
-    assert time.process_time() - started < 60 + 40 * _megapixels(path)
+    # A bound, not a measurement: about 40 seconds a megapixel on a slow core, the filter takes most of them.
+    assert time.process_time() - started < 60 + 80 * _megapixels(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 6e6  # kilobytes
     lines = [line for line in capsys.readouterr().err.splitlines() if "reelprior: warning:" not in line]
     if status == 0:
