@@ -4,18 +4,27 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from reelprior.models.estimates import guided_estimate, unbiased
 from reelprior.models.noise import NoiseModel, PerChannel
 from reelprior.models.noise_estimate import detect_clipping, estimate_noise
 
-__all__ = ["Exposed", "expose", "relative_noise"]
+__all__ = ["Exposed", "expose", "measure_beside", "relative_noise"]
 
 #: The 99.9th percentile, after smoothing, is brought to this level: noise above it stays below 1 as a rule.
 _BRIGHT = 0.8
 #: A coarser scale whose noise is this much more than that of independent pixels shows grain.
 _GRAIN_RATIO = 1.5
 _LARGEST_GRAIN_PX = 4
+#: Window and flatness of the guided filter that tells what another shot shows too: wide, so that it takes next to
+#: nothing of the noise with it.
+_SHARED_RADIUS, _SHARED_FLATNESS = 7, 1e-4
+#: The deviation to which the rest is brought, in units of the first measurement, so that nothing of it is clipped.
+_UNIT, _LEAST_DEVIATION = 0.1, 1e-4
+#: From this part of the first measurement on the second one has found no texture that the first took for noise.
+_AS_MUCH = 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,20 +62,48 @@ def expose(pixels: NDArray[np.float32], *, noise: NoiseModel | None = None) -> E
     smooth = np.stack([cv2.GaussianBlur(channel, (0, 0), 2.0) for channel in pixels])
     factor = max(1.0, _BRIGHT / max(float(np.percentile(smooth, 99.9)), 1e-6))
     scaled = (pixels * np.float32(factor)).astype(np.float32)
-    estimate = estimate_noise(np.clip(scaled, 0, 1)[None])
-    measured = estimate.noise
-    grain_px, strength = _grain(scaled, measured) if estimate.is_correlated else (1, 1.0)
+    measured, grain_px = _measured(scaled)
     if noise is None:
-        noise = _times(measured, strength)
+        noise = measured
     else:
         known = replace(noise, clipped=False)
         noise = detect_clipping(_exposed_by(known, factor), np.clip(scaled, 0, 1)[None])
     return Exposed(scaled, factor, noise, grain_px)
 
 
+def measure_beside(exposed: Exposed, other: NDArray[np.float32]) -> Exposed:
+    """Measure the noise again on what another shot of the scene does not show.
+
+    Fine regular texture looks like grain to a single shot; that it is none shows where both shots have it. What the
+    second measurement finds more than the first (objects that moved, edges of one light) is not believed.
+
+    Parameters
+    ----------
+    exposed
+        As `expose` measured it.
+    other
+        (3, H, W) in [0, 1], on the same grid.
+    """
+    pixels, guide = (torch.from_numpy(picture)[None] for picture in (exposed.pixels, other))
+    shared = guided_estimate(pixels, guide, radius=_SHARED_RADIUS, flatness=_SHARED_FLATNESS)
+    expected = exposed.noise.variance(unbiased(shared, exposed.noise)).sqrt().clamp(min=_LEAST_DEVIATION)
+    noise, grain_px = _measured((0.5 + _UNIT * (pixels - shared) / expected)[0].numpy())
+    part = noise.sigma / _UNIT
+    if part >= _AS_MUCH:
+        return exposed
+    return replace(exposed, noise=_times(exposed.noise, part), grain_px=grain_px)
+
+
 def relative_noise(exposed: Exposed) -> float:
     """Standard deviation of the noise over the mean of the picture."""
     return exposed.noise.sigma / max(float(exposed.pixels.mean()), 1e-3)
+
+
+def _measured(pixels: NDArray[np.float32]) -> tuple[NoiseModel, int]:
+    """The noise, as strong as it is at the size of its grain, and that size in pixels."""
+    estimate = estimate_noise(np.clip(pixels, 0, 1)[None])
+    grain_px, strength = _grain(pixels, estimate.noise) if estimate.is_correlated else (1, 1.0)
+    return _times(estimate.noise, strength), grain_px
 
 
 def _grain(pixels: NDArray[np.float32], noise: NoiseModel) -> tuple[int, float]:

@@ -23,7 +23,7 @@ from reelprior.io.photographs import (
     read_photograph,
     write_photograph,
 )
-from reelprior.models.exposure import Exposed, expose, relative_noise
+from reelprior.models.exposure import Exposed, expose, measure_beside, relative_noise
 from reelprior.models.fine_alignment import refine
 from reelprior.models.flash import Pair
 from reelprior.models.flash import restore_pair as fit_pair
@@ -133,6 +133,8 @@ def restore_pair(
         exposed = expose(ambient.pixels, noise=noise)
     aligned = _aligned(job, flash_pixels, exposed)
     warped = aligned.warp(flash_pixels) if job.align != "none" else flash_pixels
+    if noise is None:
+        exposed = measure_beside(exposed, warped)
     visible = flash_visibility(warped, exposed.pixels, exposed.noise, inside=aligned.inside)
     pair = Pair(exposed.pixels, warped, visible, exposed.noise, exposed.grain_px)
     restored, estimate = with_progress(

@@ -1,8 +1,9 @@
+import cv2
 import numpy as np
 import pytest
 from photographs import photograph
 
-from reelprior.models.exposure import expose, relative_noise
+from reelprior.models.exposure import expose, measure_beside, relative_noise
 from reelprior.models.noise import NoiseModel
 
 
@@ -35,3 +36,29 @@ def test_relative_noise_does_not_depend_on_the_exposure():
     bright, dark = (relative_noise(expose(noisy * factor)) for factor in (np.float32(1), np.float32(0.1)))
     # Clipping at white, which the dark one does not have, changes the estimate a little.
     assert dark == pytest.approx(bright, rel=0.15)
+
+
+def test_texture_that_both_shots_show_is_no_noise():
+    woven = cloth(128, 128)
+    lit = (0.3 + 0.5 * woven).astype(np.float32)
+    noisy = (woven + np.random.default_rng(0).normal(0, 0.02, woven.shape)).clip(0, 1).astype(np.float32)
+    alone = expose(noisy)
+    beside = measure_beside(alone, lit)
+    assert alone.noise.sigma > 2 * 0.02 * alone.factor  # the texture is taken for noise
+    # A tenth for the little noise that the guided filter takes along and the texture that it leaves.
+    assert beside.noise.sigma == pytest.approx(0.02 * alone.factor, rel=0.1)
+    assert beside.grain_px == 1
+
+
+def test_another_shot_without_anything_in_common_changes_no_measurement():
+    noisy = photograph(96, 96)
+    noisy = (noisy + np.random.default_rng(0).normal(0, 0.05, noisy.shape)).clip(0, 1).astype(np.float32)
+    exposed = expose(noisy)
+    assert measure_beside(exposed, np.full_like(noisy, 0.5)) is exposed
+
+
+def cloth(height, width):
+    """(3, H, W): irregular threads, a few pixels wide, all over the picture."""
+    threads = np.random.default_rng(5).normal(0, 1, (height, width))
+    threads = cv2.GaussianBlur(threads, (0, 0), 0.7)
+    return np.stack([level + 0.1 * threads / threads.std() for level in (0.6, 0.5, 0.4)]).clip(0, 1)
