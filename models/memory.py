@@ -7,7 +7,7 @@ import math
 
 from reelprior.models.settings import EngineSettings
 
-__all__ = ["bytes_per_pixel", "largest_tile"]
+__all__ = ["bytes_per_pixel", "largest_tile", "tasks_that_fit"]
 
 _FLOAT = 4
 #: Tiles are a multiple of this, so that the network needs no padding at up to six scales.
@@ -15,6 +15,10 @@ _STEP = 64
 #: Share of a device's memory that a task may plan with: the rest is the framework's and the allocator's.
 _USABLE = 0.7
 _SMALLEST, _LARGEST = 256, 2048
+#: What a process takes of a GPU before it computes: the CUDA context, its kernels, the workspaces of its libraries.
+_CONTEXT_BYTES = 2**30
+#: Of more tasks than that a GPU gains nothing: the kernels of small frames fill it by then.
+_MOST_TASKS = 4
 
 
 def bytes_per_pixel(engine: EngineSettings, *, frames: int) -> float:
@@ -68,3 +72,26 @@ def largest_tile(engine: EngineSettings, *, frames: int, memory_bytes: int) -> i
     """
     side = math.sqrt(_USABLE * memory_bytes / bytes_per_pixel(engine, frames=frames))
     return max(_SMALLEST, min(_LARGEST, int(side) // _STEP * _STEP))
+
+
+def tasks_that_fit(engine: EngineSettings, *, frames: int, pixels: int, memory_bytes: int) -> int:
+    """How many processes with a task each a GPU holds: small frames do not fill one.
+
+    Parameters
+    ----------
+    engine
+        The settings.
+    frames
+        That a chunk reads.
+    pixels
+        Of a frame, or of a tile where there are several.
+    memory_bytes
+        Of the GPU, all of it.
+
+    Returns
+    -------
+    int
+        From 1 to 4.
+    """
+    each = _CONTEXT_BYTES + pixels * bytes_per_pixel(engine, frames=frames)
+    return max(1, min(_MOST_TASKS, int(_USABLE * memory_bytes / each)))

@@ -165,6 +165,7 @@ class ComputeSettings(_Group):
     autocast: Literal["auto", "off", "bfloat16", "float16"] = "auto"
     channels_last: bool = True
     threads: Annotated[int, Field(ge=0)] = 0
+    per_gpu: Annotated[int, Field(ge=0, le=16)] = 0
 
 
 class EngineSettings(_Group):

@@ -294,6 +294,7 @@ class _Run:
             workers=self._options.workers,
             scheduler=self._options.scheduler,
             compute=compute,
+            per_gpu=max(1, compute.per_gpu),
             sources=sorted({str(Path(source).parent) for source in sources})[:20],
             dashboard=self._options.dashboard,
         )

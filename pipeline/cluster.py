@@ -73,6 +73,7 @@ def open_pool(
     compute: ComputeSettings,
     sources: Sequence[str | Path] = (),
     dashboard: str | None = None,
+    per_gpu: int = 1,
 ) -> Iterator[Pool]:
     """Start or join a cluster, and leave it when the context ends.
 
@@ -91,6 +92,8 @@ def open_pool(
     dashboard
         Address (``:8787``) at which a cluster of one's own serves Dask's dashboard and metrics; an existing one
         has its own.
+    per_gpu
+        Processes of one's own that may share a GPU.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def open_pool(
     if scheduler is not None:
         context = _existing_pool(job_dir, scheduler, compute, sources)
     elif workers is not None:
-        context = _process_pool(workers, compute, dashboard)
+        context = _process_pool(workers, compute, dashboard, per_gpu)
     else:
         context = _thread_pool(compute, dashboard)
     _quieten_dask()
@@ -151,11 +154,14 @@ def _thread_pool(compute: ComputeSettings, dashboard: str | None) -> Iterator[Po
 
 
 @contextmanager
-def _process_pool(workers: int, compute: ComputeSettings, dashboard: str | None) -> Iterator[Pool]:
-    """Worker processes on this machine, one for each GPU where there are GPUs."""
-    environments = worker_environments(workers, device=compute.device, gpus=visible_gpus(compute.device))
+def _process_pool(
+    workers: int, compute: ComputeSettings, dashboard: str | None, per_gpu: int
+) -> Iterator[Pool]:
+    """Worker processes on this machine, ``per_gpu`` for each GPU at most where there are GPUs."""
+    gpus = visible_gpus(compute.device)
+    environments = worker_environments(workers, device=compute.device, gpus=gpus, per_gpu=per_gpu)
     if len(environments) < workers:
-        _log.warning("%d workers asked for, one for each GPU started: %d", workers, len(environments))
+        _log.warning("%d workers asked for, %d started: %d for each GPU", workers, len(environments), per_gpu)
     on_gpu = "CUDA_VISIBLE_DEVICES" in environments[0]
     threads = compute.threads or max(1, CPU_COUNT // len(environments))
     numbers = dict.fromkeys(_THREAD_VARIABLES, str(threads))

@@ -7,8 +7,10 @@ from reelprior.pipeline.errors import UsageError
 __all__ = ["check_device", "visible_gpus", "worker_environments"]
 
 
-def worker_environments(workers: int, *, device: str, gpus: tuple[str, ...]) -> list[dict[str, str]]:
-    """The environment of every worker process: its own GPU where there are GPUs, none for the CPU.
+def worker_environments(
+    workers: int, *, device: str, gpus: tuple[str, ...], per_gpu: int = 1
+) -> list[dict[str, str]]:
+    """The environment of every worker process: one GPU where there are GPUs, none for the CPU.
 
     Parameters
     ----------
@@ -18,6 +20,8 @@ def worker_environments(workers: int, *, device: str, gpus: tuple[str, ...]) -> 
         ``auto``, ``cpu``, ``cuda`` or ``cuda:K``.
     gpus
         Names of the GPUs that CUDA shows to this process, as CUDA_VISIBLE_DEVICES takes them.
+    per_gpu
+        Processes that may share a GPU; every GPU gets its first before any gets its second.
 
     Raises
     ------
@@ -28,9 +32,9 @@ def worker_environments(workers: int, *, device: str, gpus: tuple[str, ...]) -> 
     if device == "cpu" or not gpus:
         return [{} for _ in range(workers)]
     number = device.partition(":")[2]
-    chosen = (gpus[int(number)],) if number else gpus[:workers]
+    chosen = ((gpus[int(number)],) if number else gpus) * per_gpu
     # The variable must be set before torch looks, and the numbering must be the one of nvidia-smi.
-    return [{"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": gpu} for gpu in chosen]
+    return [{"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": gpu} for gpu in chosen[:workers]]
 
 
 def check_device(device: str) -> None:

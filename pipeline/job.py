@@ -181,7 +181,7 @@ def fingerprint(
     Not in it: where the work is done (device, threads, workers), how it is coded, and what is written beside
     the output, so that these may change between two runs that share finished chunks.
     """
-    settings = job.settings.model_dump(mode="json", exclude={"compute": {"device", "threads"}})
+    settings = job.settings.model_dump(mode="json", exclude={"compute": {"device", "threads", "per_gpu"}})
     identity = {
         "source": source_hash,
         "mask": mask_hash,

@@ -38,7 +38,7 @@ from reelprior.pipeline.result import Result
 from reelprior.pipeline.schedule import Listener, take_steps
 from reelprior.pipeline.sidecar import wants_sidecar, write_sidecar
 from reelprior.pipeline.source import colour_facts
-from reelprior.pipeline.tiling import resolve_tile_size
+from reelprior.pipeline.tiling import processes_per_gpu, resolve_tile_size
 from reelprior.pipeline.work import Opened, Receipt, TaskFunction
 
 __all__ = ["Restoration", "run"]
@@ -85,12 +85,15 @@ def run(job: Job, *, display: Display | None = None) -> Result:
 
 
 def _join(work: "Restoration") -> AbstractContextManager[Pool]:
-    job = work.job
+    job, order = work.job, work.order
+    settings = job.settings
+    height, width = settings.scale * order.height, settings.scale * order.width
     return open_pool(
         work.folder,
         workers=job.workers,
         scheduler=job.scheduler,
-        compute=job.settings.compute,
+        compute=settings.compute,
+        per_gpu=processes_per_gpu(settings, height=height, width=width),
         # A pattern has no file of its name: its folder stands for it.
         sources=[
             path if path.exists() else path.parent for path in map(Path.absolute, map(Path, work.inputs()))

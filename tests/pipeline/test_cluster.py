@@ -27,6 +27,12 @@ def test_every_gpu_gets_one_worker_and_no_gpu_two():
     assert all(each["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID" for each in environments)
 
 
+def test_workers_that_share_gpus_are_dealt_out_evenly():
+    environments = worker_environments(3, device="auto", gpus=("2", "5"), per_gpu=2)
+    assert [each["CUDA_VISIBLE_DEVICES"] for each in environments] == ["2", "5", "2"]
+    assert len(worker_environments(9, device="cuda:0", gpus=("2", "5"), per_gpu=3)) == 3
+
+
 def test_a_gpu_by_number_is_the_only_one():
     environments = worker_environments(3, device="cuda:1", gpus=("2", "5"))
     assert [each["CUDA_VISIBLE_DEVICES"] for each in environments] == ["5"]

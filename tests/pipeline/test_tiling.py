@@ -1,13 +1,16 @@
 """Large frames in tiles: the result is that of the whole frame, and nothing shows where tiles meet."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from photographs import noisy, panned, psnr
 
 from reelprior.io.chunks import read_frames, write_frames
 from reelprior.models.tiles import plan_tiles
 from reelprior.pipeline.settings import Settings
-from reelprior.pipeline.tiling import blend_parts, resolve_tile_size
+from reelprior.pipeline.tiling import blend_parts, processes_per_gpu, resolve_tile_size
 
 
 def test_the_parts_of_a_frame_blend_to_the_frame(tmp_path):
@@ -29,6 +32,35 @@ def test_a_tile_size_that_is_given_is_kept():
 def test_on_a_cpu_standard_definition_is_one_tile():
     settings = resolve_tile_size(Settings.model_validate({"compute": {"device": "cpu"}}))
     assert len(plan_tiles(576, 720, settings.tile.size, settings.tile.overlap)) == 1
+
+
+@pytest.fixture
+def a_gpu(monkeypatch):
+    """What this machine says of itself: one GPU of 24 GiB."""
+    properties = SimpleNamespace(total_memory=24 * 2**30)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+
+
+def test_small_frames_share_a_gpu_and_large_ones_have_it_to_themselves(a_gpu):
+    settings = resolve_tile_size(Settings.model_validate({}))
+    assert processes_per_gpu(settings, height=144, width=176) == 4
+    assert processes_per_gpu(settings, height=2160, width=3840) == 1
+
+
+def test_processes_that_share_a_gpu_get_smaller_tiles(a_gpu):
+    alone, shared = (
+        resolve_tile_size(Settings.model_validate({"compute": {"per_gpu": number}})) for number in (1, 4)
+    )
+    assert shared.tile.size <= alone.tile.size / 2 + 64
+    assert processes_per_gpu(shared, height=2160, width=3840) == 4
+
+
+def test_without_a_gpu_none_is_shared():
+    settings = resolve_tile_size(Settings.model_validate({"compute": {"device": "cpu"}}))
+    assert processes_per_gpu(settings, height=144, width=176) == 1
 
 
 @pytest.mark.slow
