@@ -20,6 +20,7 @@ from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.fact_commands import add_fact_commands
 from reelprior.pipeline.file_options import FileOptions, takes
 from reelprior.pipeline.options import (
+    DeblockOption,
     DenoiseOption,
     DeviceOption,
     JsonOption,
@@ -28,6 +29,7 @@ from reelprior.pipeline.options import (
     PresetOption,
     QualityOption,
     QuietOption,
+    ScaleOption,
     SchedulerOption,
     SeedOption,
     SetOption,
@@ -158,6 +160,8 @@ def preview(  # noqa: PLR0917 - typer calls it by keyword
     changes: SetOption = None,
     denoise: DenoiseOption = None,
     mask: Annotated[str | None, typer.Option(help="White = missing: one picture for the clip.")] = None,
+    scale: ScaleOption = None,
+    deblock: DeblockOption = None,
     deinterlace: Annotated[
         bool | None,
         typer.Option(
@@ -182,6 +186,8 @@ def preview(  # noqa: PLR0917 - typer calls it by keyword
         changes,
         mask=mask,
         denoise=denoise,
+        scale=scale,
+        deblock=deblock,
         seed=seed,
         compute__device=device,
         fields__handling=None if deinterlace is None else "deinterlace" if deinterlace else "ignore",

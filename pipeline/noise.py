@@ -50,21 +50,21 @@ def noise_of(
     reelprior.io.errors.InputError
         If the frames cannot be read.
     """
-    if settings.deblock:
-        quantisation = quantisation_of(path)
-        own = None
-        if settings.denoise != "none":
-            own, _ = noise_of(path, index, frames, settings.model_copy(update={"deblock": False}))
-        noise = with_coding_errors(own, quantisation)
-        return noise, {**_facts(noise), "measured": False}
-    return noise_in(lambda: _look(path, index, frames, settings.source.reading), settings)
+    return noise_in(path, lambda: _look(path, index, frames, settings.source.reading), settings)
 
 
 def noise_in(
-    look: Callable[[], NDArray[np.float32]], settings: Settings
+    path: str, look: Callable[[], NDArray[np.float32]], settings: Settings
 ) -> tuple[NoiseModel, dict[str, Any]]:
     """The same for frames (T, 3, H, W) that ``look`` reads where they are needed."""
     given = settings.denoise
+    if settings.deblock:
+        quantisation = quantisation_of(path)
+        own = None
+        if given != "none":
+            own, _ = noise_in(path, look, settings.model_copy(update={"deblock": False}))
+        noise = with_coding_errors(own, quantisation)
+        return noise, {**_facts(noise), "measured": False}
     if given == "none" and settings.scale > 1:
         # Resolution alone is asked for: what was captured is believed, but for its rounding.
         exact = NoiseModel(0.0, LEAST_VARIANCE)

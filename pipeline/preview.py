@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -25,13 +26,15 @@ from reelprior.io.moment import read_moment
 from reelprior.io.pictures import encode_png
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.sizes import coded_bytes
-from reelprior.models import temporal
 from reelprior.models.device import Compute
 from reelprior.models.neighbours import Clip
+from reelprior.models.restoration import fit_key_frame, restore_clip
 from reelprior.models.temporal import Step
+from reelprior.pipeline.compression import quantisation_of
 from reelprior.pipeline.costs import Cost, Estimate, assumed_workload, estimate, memory_beside_frames
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.footage import nothing_to_restore, treatment_of
+from reelprior.pipeline.mixing import without_tint
 from reelprior.pipeline.noise import noise_in, sigma_8bit
 from reelprior.pipeline.settings import Settings
 from reelprior.pipeline.tiling import resolve_tile_size
@@ -40,7 +43,7 @@ __all__ = ["Preview", "make_preview", "parse_time"]
 
 #: Restored frames: the first of a walk costs twice, so one alone would not tell what a frame takes.
 _FRAMES = 3
-#: Pixels that a processor and a GPU restore in some ten seconds.
+#: Pixels of the result that a processor and a GPU make in some ten seconds.
 _PIXELS = {"cpu": 25_000, "cuda": 500_000}
 _GAP = 4
 
@@ -153,30 +156,35 @@ def make_preview(
     treatment = treatment_of(moment.fields, settings, path=source)
     if treatment.order is not None:
         moment = read_moment(info, seconds, before=around, after=around, order=treatment.order)
-    elif settings.denoise == "none" and mask is None:
+    elif not _asks_for_anything(settings, mask):
         raise nothing_to_restore(source)
-    noise, _ = noise_in(lambda: moment.frames, settings)
-    rows, columns = middle(info.video.height, info.video.width, pixels=_PIXELS[compute.device.type])
+    noise, _ = noise_in(source, lambda: moment.frames, settings)
+    pixels = _PIXELS[compute.device.type] // settings.scale**2
+    rows, columns = middle(info.video.height, info.video.width, pixels=pixels)
+    coding = quantisation_of(source).at(rows.start, columns.start) if settings.deblock else None
     missing = moment.missing
     if mask is not None:
         whole_mask = open_masks(mask, size=(info.video.height, info.video.width), frames=1).read(0, 1)
         missing = whole_mask.repeat(len(moment.frames), axis=0) | (False if missing is None else missing)
     if missing is not None:
         missing = np.ascontiguousarray(missing[:, rows, columns])
-    clip = Clip(np.ascontiguousarray(moment.frames[:, :, rows, columns]), missing, noise)
+    clip = Clip(np.ascontiguousarray(moment.frames[:, :, rows, columns]), missing, noise, coding)
     wanted = range(max(0, moment.at - _FRAMES // 2), min(len(clip.frames), moment.at + _FRAMES // 2 + 1))
 
     restored, cost = _restore(clip, wanted, moment.at, settings, compute, info=info, output=output)
-    if settings.denoise == "none" and missing is not None:
-        kept = clip.frames[wanted.start : wanted.stop]
-        restored = np.where(missing[wanted.start : wanted.stop, None], restored, kept)
-    shown = [clip.frames[moment.at], restored[moment.at - wanted.start]]
+    captured = clip.part(wanted)
+    if settings.scale > 1:
+        restored = without_tint(restored, captured.frames, captured.missing)
+    elif settings.denoise == "none" and captured.missing is not None:
+        restored = np.where(captured.missing[:, None], restored, captured.frames)
+    shown = [_enlarged(clip.frames[moment.at], settings.scale), restored[moment.at - wanted.start]]
     gap = np.ones((3, shown[0].shape[1], _GAP), np.float32)
     with atomic_path(picture) as temporary:
         temporary.write_bytes(encode_png(np.concatenate([shown[0], gap, shown[1]], axis=2)))
     frames = frames_by_header(info)
     pictures = frames * (2 if treatment.order is not None else 1)
-    work = assumed_workload(pictures, settings, height=info.video.height, width=info.video.width)
+    height, width = (settings.scale * side for side in (info.video.height, info.video.width))
+    work = assumed_workload(pictures, settings, height=height, width=width)
     return Preview(
         picture=picture,
         pts_seconds=moment.pts_seconds,
@@ -244,19 +252,29 @@ def readable_size(size_bytes: float) -> str:
 
 
 def _check(picture: Path, settings: Settings, mask: str | None, *, overwrite: bool) -> None:
-    splits_fields = settings.fields.handling == "deinterlace"
-    if settings.scale > 1 or settings.deblock:
-        raise UsageError(
-            "a preview shows noise and masks, not --scale or --deblock: restore a few frames with --frames instead"
-        )
-    if settings.denoise == "none" and mask is None and not splits_fields:
-        raise UsageError("nothing to restore: give --denoise (auto or a sigma), --mask, or both")
+    if not _asks_for_anything(settings, mask) and settings.fields.handling != "deinterlace":
+        raise UsageError("nothing to restore: give --denoise (auto or a sigma), --mask or --scale")
     if picture.suffix.lower() != ".png":
         raise OutputError(f"{picture}: a preview is a .png: name it so")
     if picture.exists() and not overwrite:
         raise OutputError(
             f"{picture}: exists already: use --overwrite to replace it, or name another picture"
         )
+
+
+def _asks_for_anything(settings: Settings, mask: str | None) -> bool:
+    """Beside the fields, of which the source decides."""
+    return settings.denoise != "none" or mask is not None or settings.scale > 1 or settings.deblock
+
+
+def _enlarged(picture: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
+    """(3, H, W) as a player shows it in the size of the result: bicubic."""
+    if scale == 1:
+        return picture
+    size = (scale * picture.shape[2], scale * picture.shape[1])
+    return np.stack([cv2.resize(channel, size, interpolation=cv2.INTER_CUBIC) for channel in picture]).clip(
+        0, 1
+    )
 
 
 def _restore(
@@ -274,13 +292,12 @@ def _restore(
         "seed": settings.seed,
         "on_step": _ignore,
     }
-    parameters = temporal.fit_key_frame(clip, key, **given) if warm else None
+    parameters = fit_key_frame(clip, key, **given) if warm else None
     fitted = time.monotonic()
-    restored = temporal.restore_clip(clip, wanted, parameters=parameters, **given)
+    restored = restore_clip(clip, wanted, parameters=parameters, **given)
     # The first frame of a walk has twice the budget; where every frame is fitted by itself, none has.
     frame_seconds = (time.monotonic() - fitted) / (len(wanted) + (1 if warm else 0))
-    _, height, width = clip.frames[0].shape
-    pixels = height * width
+    pixels = restored.shape[2] * restored.shape[3]
     return restored, Cost(
         pixels=pixels,
         key_seconds=fitted - started if warm else 0.0,

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from interlacing import interlaced, moving, write_frames
 from jobs import TINY
+from photographs import photograph
 
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.preview import middle, parse_time, readable_size, readable_time
@@ -56,6 +57,30 @@ def test_a_preview_is_a_picture_of_before_and_after_with_an_estimate(run, clip, 
     assert facts["whole_frames"] == 12
     assert all(facts[f"whole_{name}"] > 0 for name in ("memory_mb", "disk_mb"))
     assert facts["whole_gpu_memory_mb"] == 0 or facts["whole_gpu_memory_mb"] > 1
+
+
+def test_a_preview_shows_a_higher_resolution_beside_the_enlarged_source(run, clip, tmp_path):
+    picture = tmp_path / "p.png"
+    done = run(
+        "preview", clip, "--at", "0.2", "-o", picture, "--scale", "2", "--denoise", "none", "--json", *TINY
+    )
+    assert done.status == 0, done.stderr
+    pixels = cv2.imread(str(picture))
+    assert pixels.shape == (2 * 48, 2 * 2 * 64 + 4, 3)
+    before, after = pixels[:, :128].astype(int), pixels[:, 132:].astype(int)
+    assert 0 < np.abs(before - after).mean() < 20  # the same picture, made in two ways
+    assert done.json["crop"] == [64, 48]
+
+
+def test_a_preview_of_a_jpeg_picture_undoes_its_coding(run, tmp_path):
+    source, picture = tmp_path / "coarse.jpg", tmp_path / "p.png"
+    clean = (255 * photograph(64, 80)).transpose(1, 2, 0)[..., ::-1]
+    cv2.imwrite(str(source), np.rint(clean).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 10])
+    done = run("preview", source, "--at", "0", "-o", picture, "--deblock", "--denoise", "none", *TINY)
+    assert done.status == 0, done.stderr
+    pixels = cv2.imread(str(picture)).astype(float)
+    before, after = pixels[:, :80], pixels[:, 84:]
+    assert np.square(after - clean).mean() < np.square(before - clean).mean()
 
 
 def test_what_a_mask_does_not_mark_is_shown_unchanged(run, clip, tmp_path):
