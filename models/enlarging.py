@@ -4,8 +4,8 @@ No training data but the footage: a lesson shows the generator a picture that wa
 for the picture itself (Shocher, Cohen and Irani, "Zero-Shot" Super-Resolution using Deep Internal Learning, CVPR 2018,
 arXiv:1712.06087). Lessons cost little, being of the captured size. What the generator then makes of the enlarged
 frame is the pilot; the captured frame, and its neighbours through their sub-pixel motion, are observations of it, and
-`back_project` makes the mean of the pilots agree with all of them. Factors of 4 and 8 are climbed in steps of 2, with a
-few more lessons on each.
+`back_project` makes the mean of the pilots agree with all of them. That is done in rounds, since finer pictures show
+the motion better. Factors of 4 and 8 are climbed in steps of 2, with a few more lessons on each.
 """
 
 from collections.abc import Callable, Sequence
@@ -138,7 +138,8 @@ class Enlarger:
         lessons
             For each frame.
         on_lesson
-            Called after each lesson with the share of the work done and the loss; may raise to end.
+            Called after each lesson and each frame of a round, with the share of the work done and the last loss; may
+            raise to end.
 
         Returns
         -------
@@ -150,31 +151,52 @@ class Enlarger:
         FitError
             If the loss stops being a number.
         """
-        count = len(clip.frames)
+        count, radius = len(clip.frames), self._settings.radius
+        # What a round has resolved gives a better flow, and a better mean, to the next; the last is of what is wanted.
+        rounds = 1 if count == 1 or radius == 0 else self._settings.rounds
+        steps, last_loss = rounds * count + len(wanted), 0.0
         height, width = (side * self.factor for side in clip.frames.shape[2:])
         pilots = np.empty((count, 3, height, width), np.float32)
         for t, frame in enumerate(clip.frames):
 
             def told(share: float, loss: float, t: int = t) -> None:
-                on_lesson((t + share) / count, loss)
+                nonlocal last_loss
+                last_loss = loss
+                on_lesson((t + share) / steps, loss)
 
             # Frames beside the wanted ones only lend their motion and their samples: no lessons for them.
             pilot = self._climb(self._compute.tensor(frame)[None], lessons if t in wanted else 0, told)
             pilots[t] = pilot[0].cpu().numpy()
+        for done in range(rounds):
+            frames = range(count) if done + 1 < rounds else wanted
+
+            def laid(frame: int, done: int = done) -> None:
+                on_lesson(((done + 1) * count + frame) / steps, last_loss)
+
+            agreed = self._agreed(clip, pilots, frames, on_frame=laid)
+            pilots[frames.start : frames.stop] = agreed
+        return pilots[wanted.start : wanted.stop]
+
+    def _agreed(
+        self, clip: Clip, pilots: NDArray[np.float32], frames: range, *, on_frame: Callable[[int], None]
+    ) -> NDArray[np.float32]:
+        """Some of the pilots, averaged along the motion and made to agree with what was captured."""
+        radius = self._settings.radius
         around = Neighbours(
             Clip(clip.frames, None, _MISPLACED), pilots, self._fusion, self._compute, scale=self.factor
         )
-        results = np.empty((len(wanted), 3, height, width), np.float32)
-        for number, t in enumerate(wanted):
-            around.forget(keep=range(t - self._settings.radius, t + self._settings.radius + 1))
-            observations = around.observations(t, radius=self._settings.radius)
+        results = np.empty_like(pilots[frames.start : frames.stop])
+        for number, t in enumerate(frames):
+            around.forget(keep=range(t - radius, t + radius + 1))
+            observations = around.observations(t, radius=radius)
             picture = self._compute.tensor(pilots[t])[None]
             if len(observations) > 1:
-                picture = around.mean_shown(t, radius=self._settings.radius)
+                picture = around.mean_shown(t, radius=radius)
                 picture = back_project(picture, observations, _MISPLACED)
             # Last, and alone, the frame itself: nothing that a neighbour says may contradict it.
             own = _observed(self._compute.tensor(clip.frames[t])[None], self.factor, clip.noise)
             results[number] = back_project(picture, (own,), clip.noise)[0].cpu().numpy()
+            on_frame(number + 1)
         return results
 
     def save(self) -> dict[str, NDArray[np.float32]]:

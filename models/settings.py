@@ -132,6 +132,7 @@ class EnlargingSettings(_Group):
     learning_rate: Annotated[float, Field(gt=0)] = 0.002
     orientations: Literal[1, 2, 4, 8] = 8
     radius: Annotated[int, Field(ge=0)] = 4
+    rounds: Annotated[int, Field(ge=1)] = 3
 
 
 class StoppingSettings(_Group):

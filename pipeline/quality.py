@@ -30,6 +30,7 @@ _CHANGES: Mapping[Quality, Mapping[str, Any]] = MappingProxyType(
             "enlarging.lessons": 200,
             "enlarging.warm_lessons": 10,
             "enlarging.orientations": 1,
+            "enlarging.rounds": 1,
             "collaborative.group_alike": 8,
         },
         Quality.STANDARD: {},
