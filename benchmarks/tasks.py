@@ -73,7 +73,7 @@ def _set5(session: Session, folder: Path) -> tuple[list[Figure], Table]:
 
 def _walk(session: Session, folder: Path) -> tuple[list[Figure], Table]:
     """Frames of Vid4's walk reduced by 4; the middle ones are measured."""
-    paths = sorted(folder.glob("*.png"))[: session.frames or 9]
+    paths = sorted(folder.glob("*.png"))[: session.frames]
     truth = np.stack([_read(path)[:, :, ::-1] for path in paths])
     truth = truth[:, : truth.shape[1] // 4 * 4, : truth.shape[2] // 4 * 4]
     height, width = truth.shape[1:3]

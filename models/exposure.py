@@ -18,6 +18,8 @@ _BRIGHT = 0.8
 #: A coarser scale whose noise is this much more than that of independent pixels shows grain.
 _GRAIN_RATIO = 1.5
 _LARGEST_GRAIN_PX = 4
+#: Noise is measured on strips of so many rows; of a large photograph on some, evenly spread, of so many pixels in all.
+_STRIP_ROWS, _MOST_PIXELS = 256, 4_000_000
 #: Window and flatness of the guided filter that tells what another shot shows too: wide, so that it takes next to
 #: nothing of the noise with it.
 _SHARED_RADIUS, _SHARED_FLATNESS = 7, 1e-4
@@ -62,12 +64,13 @@ def expose(pixels: NDArray[np.float32], *, noise: NoiseModel | None = None) -> E
     smooth = np.stack([cv2.GaussianBlur(channel, (0, 0), 2.0) for channel in pixels])
     factor = max(1.0, _BRIGHT / max(float(np.percentile(smooth, 99.9)), 1e-6))
     scaled = (pixels * np.float32(factor)).astype(np.float32)
-    measured, grain_px = _measured(scaled)
+    looked_at = np.concatenate([scaled[:, rows] for rows in _strips(*scaled.shape[1:])], axis=1)
+    measured, grain_px = _measured(looked_at)
     if noise is None:
         noise = measured
     else:
         known = replace(noise, clipped=False)
-        noise = detect_clipping(_exposed_by(known, factor), np.clip(scaled, 0, 1)[None])
+        noise = detect_clipping(_exposed_by(known, factor), np.clip(looked_at, 0, 1)[None])
     return Exposed(scaled, factor, noise, grain_px)
 
 
@@ -84,14 +87,34 @@ def measure_beside(exposed: Exposed, other: NDArray[np.float32]) -> Exposed:
     other
         (3, H, W) in [0, 1], on the same grid.
     """
-    pixels, guide = (torch.from_numpy(picture)[None] for picture in (exposed.pixels, other))
-    shared = guided_estimate(pixels, guide, radius=_SHARED_RADIUS, flatness=_SHARED_FLATNESS)
-    expected = exposed.noise.variance(unbiased(shared, exposed.noise)).sqrt().clamp(min=_LEAST_DEVIATION)
-    noise, grain_px = _measured((0.5 + _UNIT * (pixels - shared) / expected)[0].numpy())
+    strips = _strips(*other.shape[1:])
+    noise, grain_px = _measured(
+        np.concatenate([_not_shared(exposed, other, rows) for rows in strips], axis=1)
+    )
     part = noise.sigma / _UNIT
     if part >= _AS_MUCH:
         return exposed
     return replace(exposed, noise=_times(exposed.noise, part), grain_px=grain_px)
+
+
+def _not_shared(exposed: Exposed, other: NDArray[np.float32], rows: slice) -> NDArray[np.float32]:
+    """(3, rows, W): what the other shot does not show, in units of its expected deviation, around mid-grey."""
+    reach = 2 * _SHARED_RADIUS
+    around = slice(max(0, rows.start - reach), rows.stop + reach)
+    pixels, guide = (torch.from_numpy(picture[:, around])[None] for picture in (exposed.pixels, other))
+    shared = guided_estimate(pixels, guide, radius=_SHARED_RADIUS, flatness=_SHARED_FLATNESS)
+    expected = exposed.noise.variance(unbiased(shared, exposed.noise)).sqrt().clamp(min=_LEAST_DEVIATION)
+    rest: NDArray[np.float32] = (0.5 + _UNIT * (pixels - shared) / expected)[0].numpy()
+    return rest[:, rows.start - around.start :][:, : rows.stop - rows.start]
+
+
+def _strips(height: int, width: int) -> list[slice]:
+    """Rows that are looked at: all, in strips, or so many strips as are enough."""
+    most = max(1, _MOST_PIXELS // (_STRIP_ROWS * width))
+    if -(-height // _STRIP_ROWS) <= most:
+        return [slice(top, min(height, top + _STRIP_ROWS)) for top in range(0, height, _STRIP_ROWS)]
+    tops = np.linspace(0, height - _STRIP_ROWS, most).astype(int).tolist()
+    return [slice(top, top + _STRIP_ROWS) for top in tops]
 
 
 def relative_noise(exposed: Exposed) -> float:

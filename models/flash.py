@@ -159,7 +159,7 @@ def restore_pair(
 
 
 def seconds_for(tiles: Sequence[Tile], *, engine: EngineSettings, compute: Compute) -> float:
-    """An estimate of how long the tiles will take, from a few iterations on a small one."""
+    """An estimate of how long the tiles will take, from a few iterations and the filters on a small one."""
     size = (min(_TIMED_SIDE, tiles[0].read.height), min(_TIMED_SIDE, tiles[0].read.width))
     random = np.random.default_rng(0)
     shot = random.random((3, *size), np.float32)
@@ -167,11 +167,13 @@ def seconds_for(tiles: Sequence[Tile], *, engine: EngineSettings, compute: Compu
     task = _TileFit(small, engine.model_copy(update={"fit": _short(engine)}), compute, 0)
     task.fit(0, None, lambda _done, _loss: None)  # the first iterations of a process are slower
     started = time.monotonic()
-    task.fit(0, None, lambda _done, _loss: None)
-    per_pixel = (time.monotonic() - started) / _TIMED_ITERATIONS / (size[0] * size[1])
+    latent, _ = task.fit(0, None, lambda _done, _loss: None)
+    fitted = time.monotonic()
+    task.mixed(latent)
+    iterations = min(engine.fit.iterations, max(engine.stopping.floor, _USUAL_SHARE * engine.fit.iterations))
+    each = (fitted - started) / _TIMED_ITERATIONS * iterations * engine.fit.starts
     pixels = sum(tile.read.height * tile.read.width for tile in tiles)
-    iterations = max(engine.stopping.floor, _USUAL_SHARE * engine.fit.iterations)
-    return per_pixel * pixels * min(iterations, engine.fit.iterations) * engine.fit.starts
+    return (each + time.monotonic() - fitted) * pixels / (size[0] * size[1])
 
 
 def _short(engine: EngineSettings) -> FitSettings:

@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 from photographs import photograph
 
+from reelprior.models import exposure
 from reelprior.models.exposure import expose, measure_beside, relative_noise
 from reelprior.models.noise import NoiseModel
+from reelprior.models.noise_estimate import estimate_noise
 
 
 def test_a_dark_shot_is_brought_to_a_working_exposure_with_its_noise():
@@ -55,6 +57,18 @@ def test_another_shot_without_anything_in_common_changes_no_measurement():
     noisy = (noisy + np.random.default_rng(0).normal(0, 0.05, noisy.shape)).clip(0, 1).astype(np.float32)
     exposed = expose(noisy)
     assert measure_beside(exposed, np.full_like(noisy, 0.5)) is exposed
+
+
+def test_a_large_photograph_is_measured_on_a_part_of_it(monkeypatch):
+    woven = cloth(600, 64)
+    noisy = (woven + np.random.default_rng(0).normal(0, 0.02, woven.shape)).clip(0, 1).astype(np.float32)
+    whole = measure_beside(expose(noisy), woven.astype(np.float32))
+    looked_at = []
+    monkeypatch.setattr(exposure, "_MOST_PIXELS", 20_000)
+    monkeypatch.setattr(exposure, "estimate_noise", lambda f: looked_at.append(f.size) or estimate_noise(f))
+    part = measure_beside(expose(noisy), woven.astype(np.float32))
+    assert max(looked_at) <= 3 * 20_000
+    assert part.noise.sigma == pytest.approx(whole.noise.sigma, rel=0.1)
 
 
 def cloth(height, width):

@@ -17,7 +17,15 @@ def test_the_last_frames_of_a_still_shot_are_as_good_as_the_first(run, tmp_path,
     source, output = tmp_path / "still.mkv", tmp_path / "out.mkv"
     write_frames(source, (noisy(clean, 25, seed=frame) for frame in range(_FRAMES)))
     done = run(
-        "restore", source, output, "--denoise", "25", "--pix-fmt", "gbrp16le", "--set", f"chunk.frames={chunk}"
+        "restore",
+        source,
+        output,
+        "--denoise",
+        "25",
+        "--pix-fmt",
+        "gbrp16le",
+        "--set",
+        f"chunk.frames={chunk}",
     )
     assert done.status == 0, done.stderr
     scores = [psnr(frame, clean) for frame in read_frames(output)]
