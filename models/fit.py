@@ -19,7 +19,7 @@ from reelprior.models.network import SkipGenerator
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.settings import EngineSettings
-from reelprior.models.stopping import choose_rule
+from reelprior.models.stopping import BudgetRule, StoppingRule, choose_rule
 
 __all__ = ["Prior", "Problem", "Reference", "fit"]
 
@@ -187,6 +187,7 @@ def fit(
     iterations: int,
     learning_rate: float,
     discrepancy: float = 0.0,
+    to_the_end: bool = False,
     on_iteration: Callable[[int, float], None],
 ) -> Tensor:
     """Fit the generator to a frame and return the averaged picture; the prior is left at the last iterate.
@@ -204,6 +205,8 @@ def fit(
     discrepancy
         Stop when the data term falls to this many times what it is at the truth (Morozov's principle); 0 never does.
         It lets a frame that the warm start already explains go at once, and gives the time to one that moved.
+    to_the_end
+        Do all iterations, whatever the rule of the settings; the result is the last average.
     on_iteration
         Called after each with the number done and the latest known loss; may raise to end the fit.
 
@@ -226,9 +229,14 @@ def fit(
     if hidden is not None and not bool((problem.captured.weight * hidden).any()):
         hidden = None  # nothing was captured there to judge by: all iterations are done
     gauge = Gauge(problem.observations, problem.captured, problem.noise, hidden)
-    rule = choose_rule(
-        engine.stopping, discrepancy=discrepancy, expected=gauge.expected, hides_pixels=hidden is not None
-    )
+    rule: StoppingRule = BudgetRule()
+    if not to_the_end:
+        rule = choose_rule(
+            engine.stopping,
+            discrepancy=discrepancy,
+            expected=gauge.expected,
+            hides_pixels=hidden is not None,
+        )
     recent: deque[Tensor] = deque(maxlen=rule.reach + 1)
     guides = prior.prepare(problem.guides)
     for group in prior.optimiser.param_groups:
@@ -268,4 +276,3 @@ def fit(
         on_iteration(iteration + 1, loss_value)
     assert best is not None  # the last iteration is looked at, and the first look is the best so far
     return best
-

@@ -155,12 +155,12 @@ class _Minimum:
 class HeldOutRule(_Minimum):
     """Stop at the minimum of the error that pixels hidden from the fit tell of.
 
-    For noise that is independent between pixels the squared error at hidden pixels is their true error plus that of the
-    noise. Yet most pixels are seen, and a picture that listens to a pixel's own sample is better there, and best later,
-    than where it can only listen to the neighbours'. How much it listens, the leverage h, shows in how much larger the
-    error is at hidden pixels: for a linear smoother a residual grows by 1 / (1 - h) when its sample is left out. With the
-    residual r and the hidden error e in units of the noise, h = 1 - sqrt(r / e), and the true error at the seen pixels
-    is estimated as r - 1 + 2 h (Stein's unbiased estimate, which takes h from the network's derivative).
+    For noise that is independent between pixels the squared error at hidden pixels is their true error plus that of
+    the noise. Yet most pixels are seen, and a picture that listens to a pixel's own sample is better there, and best
+    later, than where it can only listen to the neighbours'. How much it listens, the leverage h, shows in how much
+    larger the error is at hidden pixels: for a linear smoother a residual grows by 1 / (1 - h) when its sample is left
+    out. With the residual r and the hidden error e in units of the noise, h = 1 - sqrt(r / e), and the true error at
+    the seen pixels is estimated as r - 1 + 2 h (Stein's estimate, which takes h from the estimator's derivative).
     """
 
     reach: int = field(default=_SMOOTHED_LOOKS // 2, init=False)
