@@ -59,16 +59,8 @@ class Gauge:
         )
 
     def residual(self, picture: Tensor) -> float:
-        """The data term over what it would be if this picture were the truth.
-
-        The variance of clipped noise depends on the clean values; those of the observations come from a quick
-        denoising, whose blacks and whites are pulled inwards: at sigma 50 they are up to 6 % too large.
-        """
-        captured, weight = self._captured, self._captured.weight
-        assumed = float((weight * captured.variance).mean())
-        now = float((weight * self._noise.variance(captured.operator(picture))).mean())
-        expected = self.expected * (now / assumed if assumed > 0 else 1.0)
-        return float(data_term(picture, self.seen, self._noise)) / expected
+        """The data term over what it is at the truth."""
+        return float(data_term(picture, self.seen, self._noise)) / self.expected
 
     def hidden_error(self, picture: Tensor) -> float:
         """Mean squared error at the hidden pixels, as it would be to samples with the noise of the observations.
@@ -78,11 +70,9 @@ class Gauge:
         captured = self._captured
         assert self._hidden is not None
         weight = captured.weight * self._hidden
-        predicted = captured.operator(picture)
-        squared = (self._noise.expected(predicted) - captured.image).square()
-        # (1, 3, H, W) both, so that their means weigh alike.
-        error = float((weight * squared).mean() / (weight * self._noise.variance(predicted)).mean())
-        return 1 + (error - 1) * expected_data_term((captured,)) / self.expected
+        squared = (self._noise.expected(captured.operator(picture)) - captured.image).square()
+        error = float((weight * squared).mean() / weight.mean())
+        return 1 + (error - expected_data_term((captured,))) / self.expected
 
 
 def _without(observations: Sequence[Observation], hidden: Tensor) -> tuple[Observation, ...]:
