@@ -44,6 +44,8 @@ class Look:
         The data term of the last picture.
     residual
         The data term of the averaged picture, in units of what it is at the truth.
+    discrepancy
+        The same, in units of what it would be if that picture were the truth.
     hidden_error
         Squared error of the averaged picture at the pixels hidden from the fit, in the same units: the true error there
         plus 1. Only asked for where pixels are hidden.
@@ -54,6 +56,7 @@ class Look:
     iteration: int
     data: float
     residual: Callable[[], float]
+    discrepancy: Callable[[], float]
     hidden_error: Callable[[], float]
     iterate: Callable[[], NDArray[np.float32]]
 
@@ -110,7 +113,7 @@ class DiscrepancyRule:
 
     def look(self, look: Look) -> int | None:
         """Later is better, until it is enough."""
-        self._reached = (look.residual() if self.averaged else look.data) <= self.enough
+        self._reached = (look.discrepancy() if self.averaged else look.data) <= self.enough
         return 0
 
     def ends(self, iteration: int) -> bool:

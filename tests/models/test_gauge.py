@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from photographs import photograph
+from photographs import noisy, photograph
 
 from reelprior.models.gauge import Gauge
 from reelprior.models.noise import NoiseModel
@@ -36,6 +36,15 @@ def test_the_truth_is_at_one(clean):
     blind = Gauge((frame,), frame, NoiseModel(0.0, VARIANCE), hidden)
     assert gauge.residual(clean) == pytest.approx(1, abs=CLOSE)
     assert blind.hidden_error(clean) == pytest.approx(1, abs=CLOSE)
+
+
+def test_noise_that_was_clipped_is_weaker_than_it_is_taken_for(clean):
+    """A guess that knows no black takes it to be strong everywhere; the truth tells how strong it is."""
+    noise = NoiseModel(0.0, VARIANCE, clipped=True)
+    frame = observed(torch.from_numpy(noisy(clean.numpy(), SIGMA_8BIT)))
+    gauge = Gauge((frame,), frame, noise, None)
+    assert gauge.residual(clean) < 0.95
+    assert gauge.discrepancy(clean) == pytest.approx(1, abs=CLOSE)
 
 
 def test_an_error_adds_its_square_in_units_of_the_noise(clean):

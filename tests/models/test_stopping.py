@@ -13,12 +13,13 @@ def rule(*, floor=0, patience=10):
     return HeldOutRule(StoppingSettings(floor=floor, patience=patience))
 
 
-def look(iteration, *, error=0.0, data=1.0, residual=None, iterate=0.0):
+def look(iteration, *, error=0.0, data=1.0, residual=None, discrepancy=1.0, iterate=0.0):
     """A look at a fit whose pictures do not listen to single samples, unless a residual says so."""
     return Look(
         iteration,
         data,
         residual=lambda: 1.0 + error if residual is None else residual,
+        discrepancy=lambda: discrepancy,
         hidden_error=lambda: 1.0 + error,
         iterate=lambda: np.full((2, 2), iterate, np.float32),
     )
@@ -118,8 +119,8 @@ def test_a_residual_at_the_noise_is_enough():
 
 def test_a_cold_fit_is_judged_by_its_averaged_picture():
     machine = DiscrepancyRule(1.0, averaged=True)
-    for iteration, (residual, ends) in enumerate([(1.2, False), (1.01, False), (0.99, True)]):
-        assert machine.look(look(iteration, data=0.0, residual=residual)) == 0
+    for iteration, (discrepancy, ends) in enumerate([(1.2, False), (1.01, False), (0.99, True)]):
+        assert machine.look(look(iteration, data=0.0, discrepancy=discrepancy)) == 0
         assert machine.ends(iteration) is ends
 
 
