@@ -30,6 +30,8 @@ __all__ = [
 _SMOOTHED_LOOKS = 7
 #: The variance rule looks back over this share of the looks so far, until the window is full, but over some at least.
 _WINDOW_SHARE, _LEAST_WINDOW = 2 / 3, 5
+#: It has so many times the patience: iterates wander by chance, too.
+_MORE_PATIENCE = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,9 +151,12 @@ class _Minimum:
 
     def ends(self, iteration: int) -> bool:
         """Whether the minimum lies far enough behind."""
-        return (
-            iteration + 1 >= self.settings.floor and iteration - self.best_iteration >= self.settings.patience
-        )
+        waited = iteration - self.best_iteration
+        return iteration + 1 >= self.settings.floor and waited >= self._patience
+
+    @property
+    def _patience(self) -> float:
+        return self.settings.patience
 
 
 @dataclass
@@ -198,6 +203,10 @@ class VarianceRule(_Minimum):
     def __post_init__(self) -> None:
         """Keep no more iterates than the window holds."""
         self._iterates = deque(maxlen=self.settings.window)
+
+    @property
+    def _patience(self) -> float:
+        return _MORE_PATIENCE * self.settings.patience
 
     @property
     def reach(self) -> int:
