@@ -41,8 +41,9 @@ BENCHMARKS = {
     "tasks": "tasks",
     "ablation": "ablation",
     "still": "still",
+    "stopping": "stopping",
 }
-_SLOW = ("defects", "tasks", "ablation", "still")
+_SLOW = ("defects", "tasks", "ablation", "still", "stopping")
 PROMISED = tuple(name for name in BENCHMARKS if name not in _SLOW)
 
 

@@ -108,7 +108,14 @@ def fit_coarse(
     halved = _halved(problem)
     height, width = halved.captured.image.shape[-2:]
     coarse = prior.of_size((height, width))
-    fit(coarse, halved, iterations=iterations, learning_rate=learning_rate, on_iteration=on_iteration)
+    fit(
+        coarse,
+        halved,
+        iterations=iterations,
+        learning_rate=learning_rate,
+        to_the_end=True,
+        on_iteration=on_iteration,
+    )
     prior.load(coarse.save())
 
 

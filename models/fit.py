@@ -1,6 +1,7 @@
 """The fit of one frame: Adam on an untrained generator, until its budget or its stopping rule ends it."""
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,12 +13,13 @@ from torch.nn import functional
 
 from reelprior.models.device import Compute
 from reelprior.models.errors import FitError
-from reelprior.models.losses import consistency_term, data_term, expected_data_term
+from reelprior.models.gauge import Gauge
+from reelprior.models.losses import consistency_term, data_term
 from reelprior.models.network import SkipGenerator
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.settings import EngineSettings
-from reelprior.models.stopping import Look, choose_rule
+from reelprior.models.stopping import BudgetRule, StoppingRule, choose_rule
 
 __all__ = ["Prior", "Problem", "Reference", "fit"]
 
@@ -185,6 +187,7 @@ def fit(
     iterations: int,
     learning_rate: float,
     discrepancy: float = 0.0,
+    to_the_end: bool = False,
     on_iteration: Callable[[int, float], None],
 ) -> Tensor:
     """Fit the generator to a frame and return the averaged picture; the prior is left at the last iterate.
@@ -202,6 +205,8 @@ def fit(
     discrepancy
         Stop when the data term falls to this many times what it is at the truth (Morozov's principle); 0 never does.
         It lets a frame that the warm start already explains go at once, and gives the time to one that moved.
+    to_the_end
+        Do all iterations, whatever the rule of the settings; the result is the last average.
     on_iteration
         Called after each with the number done and the latest known loss; may raise to end the fit.
 
@@ -223,13 +228,16 @@ def fit(
     hidden = problem.hidden
     if hidden is not None and not bool((problem.captured.weight * hidden).any()):
         hidden = None  # nothing was captured there to judge by: all iterations are done
-    rule = choose_rule(
-        engine.stopping,
-        discrepancy=discrepancy,
-        expected=expected_data_term(problem.observations),
-        hides_pixels=hidden is not None,
-    )
-    observations = _without(problem.observations, hidden)
+    gauge = Gauge(problem.observations, problem.captured, problem.noise, hidden)
+    rule: StoppingRule = BudgetRule()
+    if not to_the_end:
+        rule = choose_rule(
+            engine.stopping,
+            discrepancy=discrepancy,
+            expected=gauge.expected,
+            hides_pixels=hidden is not None,
+        )
+    recent: deque[Tensor] = deque(maxlen=rule.reach + 1)
     guides = prior.prepare(problem.guides)
     for group in prior.optimiser.param_groups:
         group["lr"] = learning_rate
@@ -238,7 +246,7 @@ def fit(
     loss_value = math.nan
     for iteration in range(iterations):
         picture = prior.generate(guides, code_noise=engine.fit.code_noise)
-        loss = data = data_term(picture, observations, problem.noise)
+        loss = data = data_term(picture, gauge.seen, problem.noise)
         if problem.reference is not None and engine.temporal.consistency_weight:
             reference = problem.reference
             loss = loss + engine.temporal.consistency_weight * consistency_term(
@@ -258,39 +266,13 @@ def fit(
                     f"the loss is {loss_value} after {iteration + 1} iterations; lower fit.learning_rate or use "
                     "--set compute.autocast=off"
                 )
-            error = math.nan if hidden is None else _error_at(hidden, average, problem)
-            if rule.look(Look(iteration, data.item(), error, _small(iterate))):
-                best = average.clone()
+            recent.append(average.clone())
+            ago = rule.look(gauge.look(iteration, data.item(), iterate, average))
+            if ago is not None:
+                best = recent[-1 - ago]
             if rule.ends(iteration):
                 on_iteration(iteration + 1, loss_value)
                 break
         on_iteration(iteration + 1, loss_value)
     assert best is not None  # the last iteration is looked at, and the first look is the best so far
     return best
-
-
-def _small(picture: Tensor) -> NDArray[np.float32]:
-    """At most about 64 pixels a side: enough to see whether iterates wander."""
-    step = max(1, min(picture.shape[-2:]) // 64)
-    small: NDArray[np.float32] = picture[..., ::step, ::step].cpu().numpy()
-    return small
-
-
-def _without(observations: tuple[Observation, ...], hidden: Tensor | None) -> tuple[Observation, ...]:
-    """The observations, blind at the hidden pixels of the latent grid."""
-    if hidden is None:
-        return observations
-    return tuple(
-        Observation(o.image, o.weight * (1 - hidden), o.variance, o.operator)
-        if o.weight.shape[-2:] == hidden.shape[-2:]
-        else o
-        for o in observations
-    )
-
-
-def _error_at(hidden: Tensor, picture: Tensor, problem: Problem) -> float:
-    """Mean squared difference to the captured frame at the hidden pixels, in units of its noise variance."""
-    captured = problem.captured
-    weight = captured.weight * hidden
-    difference = (problem.noise.expected(captured.operator(picture)) - captured.image).square()
-    return float((weight * difference).mean() / weight.mean().clamp(min=1e-12))

@@ -1,10 +1,13 @@
 """When to stop: before the network learns the noise. Rules are state machines that never see the truth.
 
-A fit shows its rule how it stands (`Look`) every few iterations; the rule says whether that is the best so far, which
-the fit then keeps, and whether the fit should end.
+A fit shows its rule how it stands (`Look`) every few iterations; the rule says which of the last looks is the best so
+far, whose picture the fit then keeps, and whether the fit should end. A rule that smooths over several looks judges
+the one in their middle: the picture of the last one is older than what the mean tells.
 """
 
+import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,37 +26,53 @@ __all__ = [
     "choose_rule",
 ]
 
-#: Weight of the past in the smoothed error, per look.
-_SMOOTHING = 0.7
+#: Looks over which the error of the held-out rule is averaged, odd.
+_SMOOTHED_LOOKS = 7
+#: The variance rule looks back over this share of the looks so far, until the window is full, but over some at least.
+_WINDOW_SHARE, _LEAST_WINDOW = 2 / 3, 5
+#: It has so many times the patience: iterates wander by chance, too.
+_MORE_PATIENCE = 1.5
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """How a fit stands.
+    """How a fit stands. What takes time to compute is a function: no rule needs all of it.
 
     Attributes
     ----------
     iteration
         From 0.
     data
-        The data term.
+        The data term of the last picture.
+    residual
+        The data term of the averaged picture, in units of what it is at the truth.
+    discrepancy
+        The same, in units of what it would be if that picture were the truth.
     hidden_error
-        Squared error at the pixels hidden from the fit, in units of the noise variance; NaN where none are hidden.
+        Squared error of the averaged picture at the pixels hidden from the fit, in the same units: the true error there
+        plus 1. Only asked for where pixels are hidden.
     iterate
         The last picture, made smaller: any shape, the same at every look.
     """
 
     iteration: int
     data: float
-    hidden_error: float
-    iterate: NDArray[np.float32]
+    residual: Callable[[], float]
+    discrepancy: Callable[[], float]
+    hidden_error: Callable[[], float]
+    iterate: Callable[[], NDArray[np.float32]]
 
 
 class StoppingRule(Protocol):
     """What a fit asks."""
 
-    def look(self, look: Look) -> bool:
-        """Take note of how the fit stands; returns whether it is the best so far."""
+    @property
+    def reach(self) -> int:
+        """How many looks back the best one may lie."""
+        ...
+
+    def look(self, look: Look) -> int | None:
+        """Take note of how the fit stands; returns how many looks ago the best so far was, None if nothing changed."""
         ...
 
     def ends(self, iteration: int) -> bool:
@@ -64,9 +83,11 @@ class StoppingRule(Protocol):
 class BudgetRule:
     """Use the whole budget; the last picture is the result."""
 
-    def look(self, look: Look) -> bool:
+    reach = 0
+
+    def look(self, look: Look) -> int | None:
         """Later is better."""
-        return True
+        return 0
 
     def ends(self, iteration: int) -> bool:
         """Never before the budget does."""
@@ -75,18 +96,27 @@ class BudgetRule:
 
 @dataclass
 class DiscrepancyRule:
-    """Stop when the data term falls to what it is at the truth (Morozov's principle).
+    """Stop when the residual falls to what it is at the truth (Morozov's principle).
 
-    It lets a frame that the warm start already explains go at once, and gives the time to one that moved.
+    Attributes
+    ----------
+    enough
+        That residual.
+    averaged
+        Whether to judge the averaged picture, which is the result, in units of the noise. A cold fit does. A warm fit
+        is too short for an average: its last picture's data term lets a frame that the warm start already explains go
+        at once, and gives the time to one that moved.
     """
 
     enough: float
+    averaged: bool = False
+    reach: int = field(default=0, init=False)
     _reached: bool = field(default=False, init=False)
 
-    def look(self, look: Look) -> bool:
+    def look(self, look: Look) -> int | None:
         """Later is better, until it is enough."""
-        self._reached = look.data <= self.enough
-        return True
+        self._reached = (look.discrepancy() if self.averaged else look.data) <= self.enough
+        return 0
 
     def ends(self, iteration: int) -> bool:
         """Whether the residual is down to the noise."""
@@ -95,40 +125,67 @@ class DiscrepancyRule:
 
 @dataclass
 class _Minimum:
-    """Where a number was least; a fit without a new minimum for ``patience`` iterations ends, not before ``floor``."""
+    """Where a number was least; a fit without a new minimum for ``patience`` iterations ends, not before ``floor``.
+
+    Attributes
+    ----------
+    best_iteration
+        At which the least value so far was found.
+    """
 
     settings: StoppingSettings
     best_iteration: int = field(default=-1, init=False)
     _best: float = field(default=float("inf"), init=False)
 
-    def _is_least(self, iteration: int, value: float) -> bool:
-        if value < self._best:
-            self._best, self.best_iteration = value, iteration
-            return True
-        return False
+    def _wait(self, iteration: int) -> int:
+        """Too few looks to tell: later is better."""
+        self.best_iteration = iteration
+        return 0
+
+    def _judge(self, iteration: int, value: float, looks: int) -> int | None:
+        """Whether the value over the last looks is the least so far: if so, how many looks ago their middle was."""
+        if value >= self._best:
+            return None
+        self._best, self.best_iteration = value, iteration
+        return looks // 2
 
     def ends(self, iteration: int) -> bool:
         """Whether the minimum lies far enough behind."""
-        return (
-            iteration + 1 >= self.settings.floor and iteration - self.best_iteration >= self.settings.patience
-        )
+        waited = iteration - self.best_iteration
+        return iteration + 1 >= self.settings.floor and waited >= self._patience
+
+    @property
+    def _patience(self) -> float:
+        return self.settings.patience
 
 
 @dataclass
 class HeldOutRule(_Minimum):
-    """Stop at the minimum of the error at pixels hidden from the fit.
+    """Stop at the minimum of the error that pixels hidden from the fit tell of.
 
-    For noise that is independent between pixels the expected squared error at hidden pixels is the true error plus a
-    constant, so that its minimum is the best iterate. The error is smoothed.
+    For noise that is independent between pixels the squared error at hidden pixels is their true error plus that of
+    the noise. Yet most pixels are seen, and a picture that listens to a pixel's own sample is better there, and best
+    later, than where it can only listen to the neighbours'. How much it listens, the leverage h, shows in how much
+    larger the error is at hidden pixels: for a linear smoother a residual grows by 1 / (1 - h) when its sample is left
+    out. With the residual r and the hidden error e in units of the noise, h = 1 - sqrt(r / e), and the true error at
+    the seen pixels is estimated as r - 1 + 2 h (Stein's estimate, which takes h from the estimator's derivative).
     """
 
-    _smoothed: float | None = field(default=None, init=False)
+    reach: int = field(default=_SMOOTHED_LOOKS // 2, init=False)
+    _errors: deque[float] = field(init=False)
 
-    def look(self, look: Look) -> bool:
-        """Whether the smoothed error is the least so far."""
-        past = look.hidden_error if self._smoothed is None else self._smoothed
-        self._smoothed = _SMOOTHING * past + (1 - _SMOOTHING) * look.hidden_error
-        return self._is_least(look.iteration, self._smoothed)
+    def __post_init__(self) -> None:
+        """Keep the errors that are averaged."""
+        self._errors = deque(maxlen=_SMOOTHED_LOOKS)
+
+    def look(self, look: Look) -> int | None:
+        """Whether the estimated error, averaged over some looks, is the least so far; at first later is better."""
+        seen, hidden = look.residual(), look.hidden_error()
+        leverage = 1 - math.sqrt(min(1.0, seen / hidden)) if hidden > 0 else 0.0
+        self._errors.append(seen - 1 + 2 * leverage)
+        if len(self._errors) < _SMOOTHED_LOOKS:
+            return self._wait(look.iteration)
+        return self._judge(look.iteration, math.fsum(self._errors), _SMOOTHED_LOOKS)
 
 
 @dataclass
@@ -136,21 +193,36 @@ class VarianceRule(_Minimum):
     """Stop at the minimum of the variance of the last iterates (ES-WMV, Wang et al., TMLR 2023).
 
     While the network learns the picture its iterates converge, and when it learns the noise they wander again. Needs
-    neither hidden pixels nor the noise, so it serves where noise is correlated between pixels.
+    neither hidden pixels nor the noise, so it serves where noise is correlated between pixels. A window as long as the
+    fit so far would see the descent from the start and nothing else, so that it grows with the fit.
     """
 
     _iterates: deque[NDArray[np.float32]] = field(init=False)
+    _looks: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         """Keep no more iterates than the window holds."""
         self._iterates = deque(maxlen=self.settings.window)
 
-    def look(self, look: Look) -> bool:
-        """Whether the variance over the window is the least so far; the first windows are not full."""
-        self._iterates.append(look.iterate)
-        if len(self._iterates) < self.settings.window:
-            return True
-        return self._is_least(look.iteration, float(np.var(np.stack(self._iterates), axis=0).mean()))
+    @property
+    def _patience(self) -> float:
+        return _MORE_PATIENCE * self.settings.patience
+
+    @property
+    def reach(self) -> int:
+        """The middle of the full window."""
+        return self.settings.window // 2
+
+    def look(self, look: Look) -> int | None:
+        """Whether the variance over the window is the least so far; the first iterates are too few to tell."""
+        self._iterates.append(look.iterate())
+        self._looks += 1
+        least = min(_LEAST_WINDOW, self.settings.window)
+        count = min(self.settings.window, max(least, round(_WINDOW_SHARE * self._looks)))
+        if len(self._iterates) < count:
+            return self._wait(look.iteration)
+        window = np.stack(list(self._iterates)[-count:])
+        return self._judge(look.iteration, float(np.var(window, axis=0, ddof=1).mean()), count)
 
 
 def choose_rule(
@@ -174,5 +246,5 @@ def choose_rule(
     if settings.rule == "variance":
         return VarianceRule(settings)
     if settings.rule == "discrepancy":
-        return DiscrepancyRule(settings.discrepancy * expected)
+        return DiscrepancyRule(settings.discrepancy, averaged=True)
     return HeldOutRule(settings) if hides_pixels else BudgetRule()

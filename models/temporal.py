@@ -367,17 +367,19 @@ class _Walk:
         A guide that had seen the hidden pixels would carry their noise, and the rule would wait for the network to
         copy it.
         """
-        share = self.engine.stopping.held_out
-        if not share or self.engine.stopping.rule != "held_out" or self.lost[t]:
-            return None, self.compute.tensor(self.shown[t])[None]
-        hidden = self.prior.hidden_pixels(share)
-        unseen = hidden[0, 0].cpu().numpy() > 0
-        missing = self.clip.missing_at(t)
-        if missing is not None:
-            unseen = missing | unseen
-        shown = self._quick(t, unseen)[None]
+        hidden, shown, missing = None, self.shown[t][None], self.clip.missing_at(t)
+        if self.lost[t]:
+            return hidden, self.compute.tensor(shown)
+        stopping = self.engine.stopping
+        if stopping.held_out and stopping.rule == "held_out":
+            hidden = self.prior.hidden_pixels(stopping.held_out)
+            unseen = hidden[0, 0].cpu().numpy() > 0
+            missing = unseen if missing is None else missing | unseen
+            shown = self._quick(t, missing)[None]
         if self._filters:
-            alone = Clip(self.clip.frames[t : t + 1], unseen[None], self.clip.noise)
+            alone = Clip(
+                self.clip.frames[t : t + 1], None if missing is None else missing[None], self.clip.noise
+            )
             shown = self._collaborate(alone, shown, lambda done: None)
         return hidden, self.compute.tensor(shown)
 

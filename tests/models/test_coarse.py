@@ -32,8 +32,9 @@ def problem_of(size=SIZE, *, weight=None, image=None):
     return Problem((seen,), guide, noise, seen)
 
 
-def new_prior(size=SIZE, *, seed=0):
-    settings = EngineSettings.model_validate({"network": {"channels": (16, 16), "skip_channels": (8, 8)}})
+def new_prior(size=SIZE, *, seed=0, **changes):
+    network = {"channels": (16, 16), "skip_channels": (8, 8)}
+    settings = EngineSettings.model_validate({"network": network} | changes)
     device = Compute(ComputeSettings(device="cpu", autocast="off"))
     return Prior(settings, device, size=size, guide_channels=3, seed=seed)
 
@@ -121,3 +122,18 @@ def test_coarse_iterations_are_done_at_the_full_resolution_where_there_is_no_hal
     assert len(shares) == steps
     assert shares == sorted(shares)
     assert shares[-1] == 1
+
+
+@pytest.mark.parametrize("rule", ["held_out", "discrepancy", "variance"])
+def test_no_rule_ends_the_coarse_fit(rule):
+    """It is a start, not a result: what it has learnt of the noise of four pixels' mean the fine fit forgets."""
+    done = []
+    stopping = {"rule": rule, "discrepancy": 1000.0, "floor": 0, "patience": 1, "window": 2}
+    fit_coarse(
+        new_prior(stopping=stopping),
+        problem_of(),
+        iterations=12,
+        learning_rate=0.01,
+        on_iteration=lambda count, loss: done.append(count),
+    )
+    assert done[-1] == 12

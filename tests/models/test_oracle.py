@@ -1,96 +1,108 @@
-"""Stopping rules against the best iterate, which only the truth can tell."""
+"""Stopping rules against the best iterate of the same fit, which only the truth can tell."""
 
-from functools import cache
+from unittest.mock import patch
 
 import numpy as np
 import pytest
-import torch
 from photographs import noisy, psnr
 from skimage import data
 
-from reelprior.models.device import Compute
-from reelprior.models.fit import Prior, Problem, fit
-from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.gauge import Gauge
 from reelprior.models.noise import NoiseModel
 from reelprior.models.noise_estimate import detect_clipping
 from reelprior.models.settings import ComputeSettings, EngineSettings
-from reelprior.models.spatial import quick_denoise
+from reelprior.models.stopping import choose_rule
+from reelprior.models.temporal import Clip, restore_clip
 
-SIGMA_8BIT = 25
 SIZE = 128
-COMPUTE = Compute(ComputeSettings(device="cpu", autocast="off"))
+#: More than the best iterate takes, by half at least.
+ITERATIONS = 220
+
+
+class Unheard:
+    """A rule whose fit goes on when it ends it, so that the best iterate is known even where that comes later."""
+
+    def __init__(self, rule):
+        self.rule, self.reach, self.ended, self.looks, self.kept = rule, rule.reach, False, 0, 0
+
+    def look(self, look):
+        ago = None if self.ended else self.rule.look(look)
+        if ago is not None:
+            self.kept = self.looks - ago
+        self.looks += 1
+        return ago
+
+    def ends(self, iteration):
+        self.ended = self.ended or self.rule.ends(iteration)
+        return False
 
 
 def crop(name):
-    """The middle of a photograph, halved by area: (1, 3, 128, 128) float32 in [0, 1]."""
+    """The middle of a photograph, (1, 3, 128, 128) float32 in [0, 1]."""
     full = getattr(data, name)()[..., :3].astype(np.float32) / 255
-    top, left = (full.shape[0] - 2 * SIZE) // 2, (full.shape[1] - 2 * SIZE) // 2
-    middle = full[top : top + 2 * SIZE, left : left + 2 * SIZE]
-    return middle.reshape(SIZE, 2, SIZE, 2, 3).mean((1, 3)).transpose(2, 0, 1)[None]
+    top, left = ((side - SIZE) // 2 for side in full.shape[:2])
+    return np.ascontiguousarray(full[top : top + SIZE, left : left + SIZE].transpose(2, 0, 1)[None])
+
+
+def loss_db(name, rule, *, sigma_8bit=25, engine=None):
+    """PSNR in dB of the best average of a still picture's fit, over that of the one which the rule kept."""
+    clean = crop(name)
+    frames = noisy(clean, sigma_8bit)
+    noise = detect_clipping(NoiseModel.from_sigma_8bit(sigma_8bit), frames)
+    settings = {"fit": {"iterations": ITERATIONS}, "stopping": {"rule": rule}} | (engine or {})
+    scores, unheard = [], []
+
+    class Watched(Gauge):
+        """Shows each average to the truth, too."""
+
+        def look(self, iteration, data, iterate, average):
+            if average.shape == clean.shape:  # and not half of it: a coarse fit
+                scores.append(psnr(average.numpy(), clean))
+            return super().look(iteration, data, iterate, average)
+
+    def choose(*arguments, **facts):
+        unheard.append(Unheard(choose_rule(*arguments, **facts)))
+        return unheard[-1]
+
+    with patch("reelprior.models.fit.Gauge", Watched), patch("reelprior.models.fit.choose_rule", choose):
+        restore_clip(
+            Clip(frames, None, noise),
+            range(1),
+            parameters=None,
+            engine=EngineSettings.model_validate(settings),
+            compute=ComputeSettings(device="cpu", autocast="off"),
+            seed=0,
+            on_step=lambda step: None,
+        )
+    (rule,) = unheard
+    return max(scores) - scores[rule.kept]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["astronaut", "coffee"])
-@pytest.mark.parametrize(
-    ("stopping", "loss"),
-    [
-        ({"rule": "discrepancy", "discrepancy": 0.95}, 0.5),
-        # This network learns so fast that its iterates never quite come to rest on some pictures.
-        ({"rule": "variance", "floor": 100}, 3.0),
-        # Hidden pixels suffer from what their neighbours learn of the noise sooner than pixels that are seen gain
-        # nothing more: the rule ends early. It is the default all the same, because it need not know the noise.
-        ({"rule": "held_out"}, 1.0),
-    ],
-)
-def test_a_rule_ends_near_the_best_iterate(name, stopping, loss):
-    """In dB below the best average of 1000 iterations, without guides."""
-    clean, captured, noise = subject(name)
-    engine = EngineSettings.model_validate({"network": {"guided": False}, "stopping": stopping})
-    prior = Prior(engine, COMPUTE, size=(SIZE, SIZE), guide_channels=0, seed=0)
-    hides = stopping["rule"] == "held_out"
-    hidden = prior.hidden_pixels(engine.stopping.held_out) if hides else None
-    result = fit(
-        prior,
-        Problem((captured,), None, noise, captured, hidden=hidden),
-        iterations=1000,
-        learning_rate=engine.fit.learning_rate,
-        on_iteration=lambda done, loss: None,
-    )
-    assert psnr(result.numpy(), clean) > best_average(name) - loss
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea"])
+def test_hidden_pixels_tell_the_best_iterate(name):
+    assert loss_db(name, "held_out") < 0.3
 
 
-@cache
-def subject(name):
-    """A clean picture, what was captured of it, and the noise."""
-    clean = crop(name)
-    frames = noisy(clean, SIGMA_8BIT)
-    noise = detect_clipping(NoiseModel.from_sigma_8bit(SIGMA_8BIT), frames)
-    quick = np.stack([quick_denoise(frames[0], sigma=SIGMA_8BIT / 255)])
-    around = Neighbours(Clip(frames, None, noise), quick, EngineSettings().fusion, COMPUTE)
-    return clean, around.captured(0), noise
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["coffee", "chelsea"])
+@pytest.mark.parametrize("rule", ["discrepancy", "variance"])
+def test_what_a_rule_without_hidden_pixels_keeps_is_near_the_best_iterate(name, rule):
+    assert loss_db(name, rule) < 0.3
 
 
-@cache
-def best_average(name):
-    """PSNR in dB of the best moving average of a fit that nothing stops."""
-    clean, captured, noise = subject(name)
-    engine = EngineSettings.model_validate({"network": {"guided": False}})
-    prior = Prior(engine, COMPUTE, size=(SIZE, SIZE), guide_channels=0, seed=0)
-    best, average = 0.0, None
+@pytest.mark.slow
+@pytest.mark.parametrize(("rule", "sigma_8bit"), [("held_out", 25), ("held_out", 50), ("discrepancy", 25)])
+def test_so_it_is_without_guides(rule, sigma_8bit):
+    """The published way, from a random start at full resolution, where the best iterate comes much later."""
+    plain = {"network": {"guided": False}, "fit": {"iterations": ITERATIONS, "coarse_iterations": 0}}
+    assert loss_db("coffee", rule, sigma_8bit=sigma_8bit, engine=plain) < 0.3
 
-    def follow(done, loss):
-        nonlocal best, average
-        with torch.no_grad():
-            picture = prior.generate(None).numpy()
-        decay = min(engine.fit.average, (done - 1) / done)
-        average = picture if average is None else decay * average + (1 - decay) * picture
-        best = max(best, psnr(average, clean))
 
-    fit(
-        prior,
-        Problem((captured,), None, noise, captured),
-        iterations=1000,
-        learning_rate=engine.fit.learning_rate,
-        on_iteration=follow,
-    )
-    return best
+@pytest.mark.slow
+def test_the_residual_alone_ends_too_early_where_a_picture_is_rich_in_detail():
+    """Not a wish, a known limit: what was learnt of the noise by then has made the residual smaller than the noise.
+
+    Measured: 0.55 dB below the best; hidden pixels, which know, lose 0.03 dB there.
+    """
+    assert loss_db("astronaut", "discrepancy") < 0.8
