@@ -91,7 +91,8 @@ def collaborate(
             }
         )
     window = _Window(clip, pilots, noise, settings, compute)
-    around = Neighbours(clip, pilots, fusion, compute)
+    # The pilots are whole, so that flow sees no holes.
+    around = Neighbours(Clip(clip.frames, None, noise), pilots, fusion, compute)
     filtered = np.empty_like(pilots)
     for t in range(frames):
         near = range(max(0, t - radius), min(frames, t + radius + 1))

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,24 +9,23 @@ from torch import Tensor
 from torch.nn import functional
 
 from reelprior.models.device import Compute
+from reelprior.models.hidden_flow import HiddenFlow, grown, match_hidden
 from reelprior.models.lost import holes_of, missing_rows
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation, fuse
 from reelprior.models.operators import Compose, Downsample, Identity, Warp
 from reelprior.models.quantisation import Quantisation
 from reelprior.models.settings import FusionSettings
-from reelprior.models.spatial import fill_holes, fill_smoothly
+from reelprior.models.spatial import fill_holes
 from reelprior.models.warp import bicubic_noise_gain, estimate_flow, visibility, warp
 
 __all__ = ["Clip", "Neighbours"]
 
-#: Pixels around a hole whose flow saw into it: half a patch of the flow's.
-_MARGIN = 4
 #: Share of a frame without a rim to go by.
 _TOO_BLIND = 0.8
 _SOME = 0.05
-#: How far beside, in pixels, completing is tried; trusted if this share of the errors there is below this many pixels.
-_BESIDE, _MOSTLY, _PREDICTED = 2 * _MARGIN + 4, 0.8, 0.5
+#: Differences of windows are judged by this share of the colour scale: they are means over more pixels.
+_STRICTER = 0.6
 #: A neighbour's pixel goes into a hole only if it is believed to this degree, and the others agree to this degree.
 _BELIEVED, _AGREED = 0.6, 0.5
 
@@ -93,65 +91,58 @@ class Neighbours:
         self._clip, self._shown, self._settings, self._compute = clip, shown, settings, compute
         self._scale = scale
         self._flows: dict[tuple[int, int], Tensor] = {}
-        #: Where a flow was completed from around holes, of those that were.
-        self._completed: dict[tuple[int, int], NDArray[np.bool_]] = {}
+        #: What matching left as difference, negative where the flow was seen, of the flows that saw holes.
+        self._hidden: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def flow(self, source: int, target: int) -> Tensor:
         """(1, 2, H, W) from one frame to another; kept until `forget`."""
         pair = (source, target)
         if pair not in self._flows:
             flow = estimate_flow(self._shown[source], self._shown[target])
-            blind = self._flow_is_blind(source, target, flow)
-            if blind is not None:
-                flow = fill_smoothly(flow, blind)
-                self._completed[pair] = blind
+            hidden = self._matched(source, target, flow)
+            if hidden is not None:
+                flow = hidden.flow
+                self._hidden[pair] = hidden.difference
             self._flows[pair] = self._compute.tensor(flow)[None]
         return self._flows[pair]
 
-    def _flow_is_blind(self, source: int, target: int, flow: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-        """(H, W): where the flow saw a hole at either end and is better completed from around it; None if nowhere.
+    def _matched(self, source: int, target: int, flow: NDArray[np.float32]) -> HiddenFlow | None:
+        """The flow, matched anew where it saw a hole at either end; None where it did nowhere.
 
-        If hardly a pixel saw the scene (scattered holes) there is no rim to go by. And where motion is not smooth, a
-        completion would invent one: it is tried first on a hole of the same shape, beside, where the flow is known.
+        If hardly a pixel saw the scene (scattered holes, a lost frame) there is nothing to go by.
         """
         if self._clip.missing is None or self._scale > 1:
             return None
-        ends = [_grown(holes_of(self._clip.missing[k])) for k in (source, target)]
-        if not any(end.any() for end in ends):
+        holes = holes_of(self._clip.missing[source]), holes_of(self._clip.missing[target])
+        if not (holes[0].any() or holes[1].any()):
             return None
-        led_to = warp(torch.from_numpy(ends[1])[None, None], torch.from_numpy(flow)[None].cpu())
-        blind: NDArray[np.bool_] = (ends[0] > 0) | (led_to[0, 0].numpy() > _SOME)
-        if blind.mean() > _TOO_BLIND:
+        led_to = warp(torch.from_numpy(grown(holes[1]))[None, None], torch.from_numpy(flow)[None])
+        blind: NDArray[np.bool_] = (grown(holes[0]) > 0) | (led_to[0, 0].numpy() > _SOME)
+        if not blind.any() or blind.mean() > _TOO_BLIND:
             return None
-        decoy = np.roll(blind, (_BESIDE, _BESIDE), (0, 1)) & ~blind
-        if not decoy.any():
-            return None
-        error = np.abs(fill_smoothly(flow, blind | decoy) - flow)[:, decoy]
-        return blind if np.quantile(error, _MOSTLY) < _PREDICTED else None
+        return match_hidden(flow, blind, pictures=(self._shown[source], self._shown[target]), holes=holes)
 
     def forget(self, *, keep: range) -> None:
         """Drop flows that start or end outside ``keep``: memory must not grow with the clip."""
         self._flows = {
             pair: flow for pair, flow in self._flows.items() if pair[0] in keep and pair[1] in keep
         }
-        self._completed = {pair: at for pair, at in self._completed.items() if pair in self._flows}
+        self._hidden = {pair: at for pair, at in self._hidden.items() if pair in self._flows}
 
     def visible(self, frame: int, neighbour: int) -> Tensor:
         """(1, 1, H, W): how far the neighbour, warped, shows this frame's surfaces."""
         flow = self.flow(frame, neighbour)
-        visible = visibility(
-            self.shown(frame),
-            warp(self.shown(neighbour), flow),
-            flow,
-            self.flow(neighbour, frame),
-            colour_scale=self._settings.colour_scale,
-        )
-        blind = self._completed.get((frame, neighbour))
-        if blind is None:
+        back = self.flow(neighbour, frame)
+        ours, theirs = self.shown(frame), warp(self.shown(neighbour), flow)
+        visible = visibility(ours, theirs, flow, back, colour_scale=self._settings.colour_scale)
+        left = self._hidden.get((frame, neighbour))
+        if left is None:
             return visible
-        # What is put into a hole for the time being is no witness: the rim is.
-        from_rim = fill_smoothly(visible[0].cpu().numpy(), blind)
-        return self._compute.tensor(from_rim)[None]
+        # What is put into a hole for the time being is no witness: the known pixels around are.
+        consistent = visibility(ours, ours, flow, back, colour_scale=self._settings.colour_scale)
+        difference = self._compute.tensor(left)[None, None]
+        alike = 1 / (1 + (difference / (_STRICTER * self._settings.colour_scale)) ** 4)
+        return torch.where(difference >= 0, consistent * alike, visible)
 
     def shown(self, frame: int) -> Tensor:
         """(1, 3, H, W) of the pictures with less noise."""
@@ -291,9 +282,3 @@ class Neighbours:
             missing = holes_of(missing)  # a margin around every other row would leave nothing: see `_sampled`
         holes = self._compute.tensor(missing.astype(np.float32))[None, None]
         return 1 - functional.max_pool2d(holes, 2 * margin + 1, 1, margin) if margin else 1 - holes
-
-
-def _grown(missing: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(H, W): 1 in holes and the margin around them whose flow they spoil."""
-    side = 2 * _MARGIN + 1
-    return np.asarray(cv2.dilate(missing.astype(np.float32), np.ones((side, side), np.uint8)), np.float32)

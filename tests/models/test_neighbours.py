@@ -111,6 +111,19 @@ def test_a_hole_shows_what_its_neighbours_show():
     assert psnr(picture(fused)[:, hole], truth[3][:, hole]) > 38
 
 
+def test_what_a_large_moving_object_hides_is_seen_elsewhere():
+    """A disc over a camera that moves the other way: continued from its rim it has 19 dB. Measured: 53 dB."""
+    truth = panned(9, 96, 128, step=(-2, 0))
+    rows, columns = np.mgrid[:96, :128]
+    missing = np.stack([np.hypot(rows - 48, columns - 40 - 6 * t) < 12 for t in range(9)])
+    frames = np.where(missing[:, None], np.float32(0.1), truth)
+    shown = np.stack([fill_holes(*pair) for pair in zip(frames, missing, strict=True)])
+    fused = neighbours(missing=missing, frames=frames, shown=shown).fused(4, radius=4)
+    hole = missing[4] & (fused.weight[0, 0].numpy() > 0)
+    assert hole.sum() > 0.9 * missing[4].sum()
+    assert psnr(picture(fused)[:, hole], truth[4][:, hole]) > 38
+
+
 def test_neighbours_of_two_opinions_leave_a_hole_to_the_prior():
     """Flat frames whose hole shows black before and white after: nobody knows which is right."""
     frames = np.full((3, 3, 48, 64), 0.5, np.float32)
