@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from reelprior.io.errors import InputError
 from reelprior.io.limits import Limits, check_pixels
+from reelprior.io.opacity import decoder_with_opacity
 from reelprior.io.slices import SliceCheck
 
 __all__ = [
@@ -125,6 +126,7 @@ def decode(
     """
     damage = Damage() if damage is None else damage
     slices = SliceCheck() if stream.codec_context.codec.canonical_name == "ffv1" else None
+    decoder = decoder_with_opacity(stream) or stream
     packets = container.demux(stream)
     while True:
         try:
@@ -139,13 +141,13 @@ def decode(
         if slices is not None and packet.pts is not None and not slices.is_whole(packet):
             damage.corrupt.add(packet.pts)
         try:
-            frames = packet.decode()
+            frames = decoder.decode(packet)
         except _FAILURES:  # one damaged packet
             damage.failed.append(packet.pts)
             continue
         yield from _noting_corruption(frames, damage)
     try:
-        frames = stream.decode(None)
+        frames = decoder.decode(None)
     except _FAILURES:
         return
     yield from _noting_corruption(frames, damage)

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reelprior.io.animation import is_animated
 from reelprior.io.container import check_file
 from reelprior.io.errors import InputError
 from reelprior.io.headers import check_picture
@@ -24,6 +25,7 @@ from reelprior.io.tags import ColourTags
 
 __all__ = [
     "SEQUENCE_RATE",
+    "has_image_suffix",
     "image_numbers",
     "is_images",
     "list_images",
@@ -50,8 +52,13 @@ _NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
 
 
 def is_images(path: Path) -> bool:
-    """Whether a source is read as images: a folder, a pattern, or a file with the suffix of an image."""
-    return path.is_dir() or path.suffix.lower() in _SUFFIXES
+    """Whether a source is read as images: a folder, a pattern, or one image; a file of several frames is a video."""
+    return path.is_dir() or (has_image_suffix(path) and not is_animated(path))
+
+
+def has_image_suffix(path: Path) -> bool:
+    """Whether a name is that of an image, by its suffix."""
+    return path.suffix.lower() in _SUFFIXES
 
 
 def list_images(path: str | Path, *, allow_gaps: bool = False) -> list[Path]:

@@ -15,6 +15,7 @@ from reelprior.io.cropping import Crop, crop_of
 from reelprior.io.hdr import HdrMetadata, hdr_of
 from reelprior.io.images import SEQUENCE_RATE, is_images, list_images, read_image, richness
 from reelprior.io.layout import bit_depth, layout_of
+from reelprior.io.opacity import states_opacity
 from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.tags import ColourTags, colour_tags
 
@@ -171,8 +172,7 @@ def _video_info(
         colour=colour_tags(frame, reading),
         hdr=hdr_of(frame),
         crop=crop_of(stream),
-        alpha_is_hidden=stream.metadata.get("alpha_mode") == "1"
-        and not layout_of(frame.format.name).has_alpha,
+        alpha_is_hidden=states_opacity(stream) and not layout_of(frame.format.name).has_alpha,
         frames_from_header=stream.frames,
         duration_seconds_from_header=seconds,
     )

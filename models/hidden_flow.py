@@ -31,6 +31,8 @@ _SIDES = ((0.0, 1.0), (0.0, -1.0), (1.0, 0.0), (-1.0, 0.0))
 _BETTER_SHARE, _BETTER = 0.98, 1e-4
 #: Of a fetched pixel that counts as known, and of a window's weight that is enough to compare.
 _KNOWN, _ENOUGH = 0.99, 1e-4
+#: Mean absolute value of a Gaussian with a standard deviation of 1.
+_MEAN_ABSOLUTE = 0.8
 #: Difference of windows that cannot be compared.
 _INCOMPARABLE = 1.0
 
@@ -46,8 +48,8 @@ class HiddenFlow:
     flow
         (2, H, W), (dx, dy) in pixels.
     difference
-        (H, W), mean absolute difference in [0, 1] of the known pixels around each pixel from those around its match;
-        negative where the flow was left as it was.
+        (H, W), mean absolute difference in [0, 1] of the known pixels around each pixel from those around its match,
+        as far as nothing explains it; negative where the flow was left as it was.
     """
 
     flow: Plane
@@ -66,6 +68,7 @@ def match_hidden(
     *,
     pictures: tuple[Plane, Plane],
     holes: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    error: Plane | None = None,
 ) -> HiddenFlow:
     """Find the flow where it could not be estimated.
 
@@ -79,6 +82,9 @@ def match_hidden(
         (3, H, W) in [0, 1] each; what is in their holes is not looked at.
     holes
         (H, W) each, True where a picture says nothing.
+    error
+        (H, W): variance of what the pictures' differences have besides motion and noise, as fields do whose rows are
+        interpolated; None if nothing.
 
     Returns
     -------
@@ -90,13 +96,15 @@ def match_hidden(
         for at in (np.flatnonzero(blind.any(axis=1)), np.flatnonzero(blind.any(axis=0)))
     )
     windows = _Windows(pictures, holes, rows, columns)
+    explained = np.float32(0) if error is None else np.float32(_MEAN_ABSOLUTE) * np.sqrt(error[rows, columns])
     smooth = fill_smoothly(flow, blind)
     best = np.ascontiguousarray(smooth[:, rows, columns])
-    least = windows.difference(best)
+    least = np.maximum(windows.difference(best), explained)
 
     def try_other(candidate: Plane) -> None:
         nonlocal best, least
         difference = windows.difference(candidate)
+        difference = np.maximum(difference, explained)  # what is explained decides nothing
         better = difference < least * np.float32(_BETTER_SHARE) - np.float32(_BETTER)
         best, least = np.where(better, candidate, best), np.where(better, difference, least)
 
@@ -111,6 +119,7 @@ def match_hidden(
     # Single pixels that found something by chance follow the others.
     best = np.stack([cv2.medianBlur(np.ascontiguousarray(one), 5) for one in best])
     least = windows.difference(best)
+    least = np.sqrt(np.maximum(np.square(least) - np.square(explained), 0))
 
     matched, difference = flow.copy(), np.full(blind.shape, -1, np.float32)
     here = blind[rows, columns]

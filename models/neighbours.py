@@ -18,6 +18,7 @@ from reelprior.models.quantisation import Quantisation
 from reelprior.models.settings import FusionSettings
 from reelprior.models.spatial import fill_holes
 from reelprior.models.warp import bicubic_noise_gain, estimate_flow, visibility, warp
+from reelprior.models.weaving import FieldPicture, Witness, interpolate_field, weigh
 
 __all__ = ["Clip", "Neighbours"]
 
@@ -28,6 +29,8 @@ _SOME = 0.05
 _STRICTER = 0.6
 #: A neighbour's pixel goes into a hole only if it is believed to this degree, and the others agree to this degree.
 _BELIEVED, _AGREED = 0.6, 0.5
+#: Share of known pixels in what was fetched from which on no hole had a part in it.
+_WHOLE = 0.99
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,11 @@ class Clip:
     def missing_at(self, t: int) -> NDArray[np.bool_] | None:
         """(H, W) of one frame, or None."""
         return None if self.missing is None else self.missing[t]
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether any frame is a field: every other row of it is missing."""
+        return self.missing is not None and any(missing_rows(one) is not None for one in self.missing)
 
     def part(self, frames: range) -> "Clip":
         """Some of its frames, as a clip."""
@@ -93,6 +101,7 @@ class Neighbours:
         self._flows: dict[tuple[int, int], Tensor] = {}
         #: What matching left as difference, negative where the flow was seen, of the flows that saw holes.
         self._hidden: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._fields: dict[int, FieldPicture] = {}
 
     def flow(self, source: int, target: int) -> Tensor:
         """(1, 2, H, W) from one frame to another; kept until `forget`."""
@@ -120,7 +129,9 @@ class Neighbours:
         blind: NDArray[np.bool_] = (grown(holes[0]) > 0) | (led_to[0, 0].numpy() > _SOME)
         if not blind.any() or blind.mean() > _TOO_BLIND:
             return None
-        return match_hidden(flow, blind, pictures=(self._shown[source], self._shown[target]), holes=holes)
+        pictures = (self._shown[source], self._shown[target])
+        errors = self._field(source).error + self._field(target).error
+        return match_hidden(flow, blind, pictures=pictures, holes=holes, error=errors)
 
     def forget(self, *, keep: range) -> None:
         """Drop flows that start or end outside ``keep``: memory must not grow with the clip."""
@@ -128,6 +139,7 @@ class Neighbours:
             pair: flow for pair, flow in self._flows.items() if pair[0] in keep and pair[1] in keep
         }
         self._hidden = {pair: at for pair, at in self._hidden.items() if pair in self._flows}
+        self._fields = {k: field for k, field in self._fields.items() if k in keep}
 
     def visible(self, frame: int, neighbour: int) -> Tensor:
         """(1, 1, H, W): how far the neighbour, warped, shows this frame's surfaces."""
@@ -212,10 +224,57 @@ class Neighbours:
         fetched = {k: self._fetch(frame, k, own.variance) for k in self._around(frame, radius) if k != frame}
         missing = self._clip.missing_at(frame)
         holes = None if missing is None else holes_of(missing)
+        further: list[Observation] = []
+        if missing_rows(missing) is not None and holes is not None:
+            fetched, further = self._weighed(frame, own, fetched, holes)
         # A frame that is missing altogether has no rim to judge by: the neighbours are all there is.
         if fetched and holes is not None and holes.any() and not holes.all():
             fetched = self._only_credible_in_holes(holes, own, frame, fetched)
-        return fuse([own, *fetched.values()])
+        return fuse([own, *fetched.values(), *further])
+
+    def _weighed(
+        self, frame: int, own: Observation, fetched: dict[int, Observation], holes: NDArray[np.bool_]
+    ) -> tuple[dict[int, Observation], list[Observation]]:
+        """A field's neighbours, weighed outside of holes by their measured errors, and what else is known of it."""
+        hole = self._compute.tensor(holes.astype(np.float32))[None, None]
+        still = torch.zeros_like(self.shown(frame)[:, :2])
+        as_they_stand = [k for k in (frame - 1, frame + 1) if k in fetched]
+        along = [self._witness(k, self.flow(frame, k), fetched[k], self.visible(frame, k)) for k in fetched]
+        unmoved = []
+        for k in as_they_stand:
+            visible = visibility(
+                self.shown(frame), self.shown(k), still, still, colour_scale=self._settings.colour_scale
+            )
+            own_grid = Observation(
+                self._compute.tensor(self._field(k).picture)[None], own.weight, own.variance
+            )
+            unmoved.append(self._witness(k, still, own_grid, visible * (1 - hole)))
+        around, weighed = weigh(own, self._field(frame), [*along, *unmoved], holes=hole)
+        by_neighbour = {
+            k: Observation(o.image, torch.where(hole > 0, o.weight, new.weight), o.variance)
+            for (k, o), new in zip(fetched.items(), weighed, strict=False)
+        }
+        return by_neighbour, [around, *weighed[len(along) :]]
+
+    def _witness(self, neighbour: int, flow: Tensor, fetched: Observation, visible: Tensor) -> Witness:
+        """A neighbour that was fetched along a flow, and what it may be wrong by."""
+        error = self._compute.tensor(self._field(neighbour).error)[None, None]
+        seen = warp(self._known(neighbour, margin=1), flow, padding="zeros") > _WHOLE
+        between = (1 - self._sampled(neighbour, flow)).square()
+        return Witness(fetched.image, fetched.variance, visible * seen, between * warp(error, flow))
+
+    def _field(self, k: int) -> FieldPicture:
+        """A frame with its holes filled and, where it is a field, its rows interpolated; kept until `forget`."""
+        if k not in self._fields:
+            missing = self._clip.missing_at(k)
+            rows = missing_rows(missing)
+            picture = fill_holes(self._clip.frames[k], missing)
+            if rows is None or missing is None:
+                self._fields[k] = FieldPicture(picture, np.zeros(picture.shape[1:], np.float32))
+            else:
+                variance = self._clip.noise.sigma**2
+                self._fields[k] = interpolate_field(picture, rows, ~missing, variance)
+        return self._fields[k]
 
     def _only_credible_in_holes(
         self, holes: NDArray[np.bool_], own: Observation, frame: int, fetched: dict[int, Observation]
@@ -250,28 +309,25 @@ class Neighbours:
         """A neighbour on this frame's grid; its weight allows for what the flow gets wrong."""
         flow = self.flow(frame, neighbour)
         # Bicubic taps reach into holes: what is put there should at least be close, and counts for nothing.
-        picture = fill_holes(self._clip.frames[neighbour], self._clip.missing_at(neighbour))
+        picture = self._field(neighbour).picture
         weight = self.visible(frame, neighbour) / (variance + self._misregistration)
         if self._clip.missing is not None:
-            weight = weight * (warp(self._known(neighbour, margin=1), flow, padding="zeros") > 0.99)
-            weight = weight * self._sampled(neighbour, flow)
+            weight = weight * (warp(self._known(neighbour, margin=1), flow, padding="zeros") > _WHOLE)
+            # As an observation of a lost frame, or of a hole: half-way between two rows it counts a quarter.
+            weight = weight * self._sampled(neighbour, flow).square()
         return Observation(
             image=warp(self._compute.tensor(picture)[None], flow, mode="bicubic"),
             weight=weight,
             variance=variance * bicubic_noise_gain(flow),
         )
 
-    def _sampled(self, neighbour: int, flow: Tensor) -> Tensor | float:
-        """(1, 1, H, W): how near a neighbour's pixels, fetched along the flow, are to rows of the field it is.
-
-        Field sampling as an observation of this frame: on a row of the field the neighbour counts in full, half-way
-        between two rows, where it is interpolated from both, a quarter.
-        """
+    def _sampled(self, neighbour: int, flow: Tensor) -> Tensor:
+        """(1, 1, H, W) in [0, 1]: how near a neighbour's pixels, fetched along the flow, are to rows of its field."""
+        known = np.ones(self._clip.frames.shape[2:], np.float32)
         rows = missing_rows(self._clip.missing_at(neighbour))
-        if rows is None:
-            return 1.0
-        known = np.broadcast_to(~rows[:, None], self._clip.frames.shape[2:]).astype(np.float32)
-        return warp(self._compute.tensor(known)[None, None], flow, padding="zeros").square()
+        if rows is not None:
+            known[rows] = 0
+        return warp(self._compute.tensor(known)[None, None], flow, padding="zeros")
 
     def _known(self, frame: int, *, margin: int = 0) -> Tensor:
         """(1, 1, H, W): 1 where the frame was captured, 0 in its holes and ``margin`` pixels around them."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 
-__all__ = ["add_back_structure", "structure_of"]
+__all__ = ["add_back_structure", "local_mean", "structure_of"]
 
 #: Standard deviation, in pixels, of the window in which residual energy is measured, and its width.
 _WINDOW_SIGMA, _WINDOW = 2.0, 13
@@ -56,13 +56,14 @@ def structure_of(predicted: Tensor, observed: Observation, noise: NoiseModel) ->
     """
     seen = (observed.weight > 0).to(predicted.dtype)
     residual = (observed.image - noise.expected(predicted)) * seen
-    energy = _local_mean((residual.square() / observed.variance).mean(1, keepdim=True))
-    energy = energy / _local_mean(seen.mean(1, keepdim=True)).clamp(min=1e-6)
+    energy = local_mean((residual.square() / observed.variance).mean(1, keepdim=True))
+    energy = energy / local_mean(seen.mean(1, keepdim=True)).clamp(min=1e-6)
     gain = (1 - 1 / energy.clamp(min=torch.finfo(energy.dtype).tiny)).clamp(min=0)
     return gain * residual
 
 
-def _local_mean(x: Tensor) -> Tensor:
+def local_mean(x: Tensor) -> Tensor:
+    """Maps (N, C, H, W) averaged over the window in which residual energy is measured."""
     # The edge is repeated: reflection would refuse frames smaller than the window.
     smoothed: Tensor = kornia.filters.gaussian_blur2d(
         x, (_WINDOW, _WINDOW), (_WINDOW_SIGMA, _WINDOW_SIGMA), border_type="replicate"

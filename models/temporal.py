@@ -132,6 +132,8 @@ class _Walk:
         self.shown = fill_lost(quick, self.lost)
         #: (T, H, W), True where no observation says anything: holes, until neighbours are found to show them.
         self.unseen = None if clip.missing is None else np.stack([holes_of(one) for one in clip.missing])
+        if clip.has_fields:
+            self.shown = self._woven()
         self.prior = self._new_prior(seed)
 
     def fit_key(self, key: int, budget: int, on_step: OnStep, *, cold: bool) -> None:
@@ -252,6 +254,18 @@ class _Walk:
             compute=self.compute,
             on_step=lambda share: told(wanted.stop - 1, 1.0, None),
         )
+
+    def _woven(self) -> NDArray[np.float32]:
+        """What is shown, with what other fields show in the place of rows that were interpolated."""
+        around, radius = self._neighbours(self.shown), self.engine.fusion.radius
+        woven = self.shown.copy()
+        for t in np.flatnonzero(~self.lost):
+            around.forget(keep=range(t - radius, t + radius + 1))
+            fused = around.fused(int(t), radius=radius)
+            picture = quick_denoise(fused.image[0].clamp(0, 1).cpu().numpy(), sigma=self.noise.sigma)
+            missing = self.clip.missing_at(int(t))
+            woven[t] = picture if missing is None else np.where(holes_of(missing), self.shown[t], picture)
+        return fill_lost(woven, self.lost)
 
     def _note_unseen(self, t: int, fused: Observation) -> None:
         if self.unseen is not None and self.clip.missing is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from reelprior.io.errors import InputError
-from reelprior.io.images import is_images
+from reelprior.io.images import has_image_suffix, is_images
 from reelprior.io.photographs import is_photograph
 from reelprior.pipeline.pairs import Found as Pairs
 from reelprior.pipeline.pairs import pairs_among
@@ -156,7 +156,7 @@ def _pairs_and_pictures(photographs: Sequence[Path], root: Path, pairs: bool | N
         _log.info("%s and %s: restored as one pair", pair.flash, pair.ambient)
         yield Found(pair.ambient, "pair", pair.ambient.relative_to(root), partner=pair.flash)
     for path in found.unpaired:
-        if is_images(path):
+        if has_image_suffix(path):
             yield _single(path, root)
         else:
             _log.warning(
@@ -169,7 +169,7 @@ def _single(path: Path, root: Path) -> Found:
 
 
 def _is_media(path: Path) -> bool:
-    return path.suffix.lower() in _VIDEO_SUFFIXES or is_images(path)
+    return path.suffix.lower() in _VIDEO_SUFFIXES or has_image_suffix(path)
 
 
 def _kind_of_folder(folder: Path, names: list[str]) -> Kind | None:
@@ -177,7 +177,7 @@ def _kind_of_folder(folder: Path, names: list[str]) -> Kind | None:
     stems = [
         Path(name).stem
         for name in names
-        if not name.startswith(".") and is_images(Path(name)) and (folder / name).is_file()
+        if not name.startswith(".") and has_image_suffix(Path(name)) and (folder / name).is_file()
     ]
     matches = [_NUMBER.fullmatch(stem) for stem in stems]
     if len(stems) < 2 or not all(matches):
