@@ -30,6 +30,9 @@ _FEWEST_ROWS = 240
 _OTHER_ORDER = 0.15
 # Combed among the frames with a verdict. Motion in part of the film only makes combs rare, so a flag halves it.
 _COMBED, _COMBED_AND_FLAGGED = 0.5, 0.25
+# One of so many frames is looked at for combs: samples beyond both neighbours by so many of 255 levels, in their mean.
+# A pattern, or a texture in motion, has as many of them from column to column; fields have more from row to row.
+_COMBS_EVERY, _COMB_DEPTH, _MORE = 8, 15, 1.03
 # 3:2 pulldown repeats the top field of one frame in five and the bottom field of another.
 _REPEATED = 0.1
 
@@ -54,6 +57,8 @@ class FieldFacts:
         How many, with the frames before them, look progressive; the rest shows too little motion to tell.
     repeated_top, repeated_bottom
         How many frames repeat that field of the one before, as pulldown makes them.
+    combs_by_rows
+        Whether samples that stick out from the rows above and below are more frequent than from the columns beside.
     """
 
     frames: int = 0
@@ -65,6 +70,7 @@ class FieldFacts:
     progressive: int = 0
     repeated_top: int = 0
     repeated_bottom: int = 0
+    combs_by_rows: bool = True
 
     @property
     def type(self) -> ScanType:
@@ -74,7 +80,8 @@ class FieldFacts:
         has_one_order = least <= _OTHER_ORDER * most
         if most and min(self.repeated_top, self.repeated_bottom) >= _REPEATED * self.frames:
             return "telecined"
-        if most + self.progressive == 0 or not has_one_order or (self.rows < _FEWEST_ROWS and not is_flagged):
+        is_plausible = self.rows >= _FEWEST_ROWS and self.combs_by_rows
+        if most + self.progressive == 0 or not has_one_order or not (is_plausible or is_flagged):
             return "interlaced" if is_flagged else "progressive"
         combed = most / (most + self.progressive)
         return "interlaced" if combed > (_COMBED_AND_FLAGGED if is_flagged else _COMBED) else "progressive"
@@ -102,6 +109,7 @@ class FieldDetector:
         self._pix_fmt = ""
         self._frames = self._flagged = self._rows = 0
         self._verdicts: Counter[str] = Counter()
+        self._combs = np.zeros(2)
 
     def __call__(self, frame: av.VideoFrame) -> None:
         """Look at the next frame, whose time counts for nothing."""
@@ -115,6 +123,8 @@ class FieldDetector:
             if self._graph is None or frame.format.name != self._pix_fmt:
                 self._finish()
                 self._graph, self._pix_fmt = _idet(frame), frame.format.name
+            if self._frames % _COMBS_EVERY == 1:
+                self._combs += _combs(frame)
             frame.pts, frame.time_base = self._frames, Fraction(1, 25)
             self._graph.push(frame)
             self._collect()
@@ -133,6 +143,7 @@ class FieldDetector:
             progressive=self._verdicts["multiple progressive"],
             repeated_top=self._verdicts["repeated top"],
             repeated_bottom=self._verdicts["repeated bottom"],
+            combs_by_rows=bool(self._combs[0] > _MORE * self._combs[1]),
         )
 
     def _finish(self) -> None:
@@ -154,6 +165,15 @@ class FieldDetector:
     def _note(self, frame: av.VideoFrame | av.AudioFrame) -> None:
         for kind in ("single", "multiple", "repeated"):
             self._verdicts[f"{kind} {frame.metadata.get(f'lavfi.idet.{kind}.current_frame', '')}"] += 1
+
+
+def _combs(frame: av.VideoFrame) -> NDArray[np.float64]:
+    """Shares of samples that stick out from the rows above and below, and from the columns beside."""
+    luma = frame.to_ndarray(format="gray").astype(np.int32)
+    deep = [
+        (lines[1:-1] - lines[:-2]) * (lines[1:-1] - lines[2:]) > _COMB_DEPTH**2 for lines in (luma, luma.T)
+    ]
+    return np.array([each.mean() for each in deep])
 
 
 def _idet(frame: av.VideoFrame) -> Graph:

@@ -36,6 +36,12 @@ def test_moving_pictures_without_combs_are_progressive(tmp_path):
     assert scan(make_video(tmp_path / "small.mkv", frames=12)).fields.type == "progressive"
 
 
+def test_combs_are_told_from_fine_patterns(tmp_path):
+    assert scan(write_frames(tmp_path / "woven.mkv", interlaced(moving(12)))).fields.combs_by_rows
+    turned = np.rot90(interlaced(moving(12, size=(48, 240))), axes=(1, 2))
+    assert not scan(write_frames(tmp_path / "turned.mkv", turned)).fields.combs_by_rows
+
+
 def test_pulldown_is_told_from_interlacing(tmp_path):
     clip = write_frames(tmp_path / "clip.mkv", pulldown(moving(16)), rate=Fraction(30000, 1001))
     assert scan(clip).fields.type == "telecined"
@@ -57,6 +63,9 @@ def test_pulldown_is_told_from_interlacing(tmp_path):
             "progressive",
         ),  # combs of real fields have one order
         (FieldFacts(frames=50, rows=144, top=50), "progressive"),
+        # A pattern as fine across as down: no fields. Flags are believed all the same.
+        (FieldFacts(frames=50, rows=480, top=50, combs_by_rows=False), "progressive"),
+        (FieldFacts(frames=50, rows=480, flagged=50, top=50, combs_by_rows=False), "interlaced"),
         (FieldFacts(frames=50, rows=480, top=30, repeated_top=10, repeated_bottom=9), "telecined"),
     ],
 )
