@@ -16,7 +16,7 @@ from av.stream import Stream
 from reelprior.io.coding import VideoEncoding
 from reelprior.io.container import open_container
 from reelprior.io.counting import counts_frames, timed, uneven_sound
-from reelprior.io.errors import OutputError
+from reelprior.io.errors import InputError, OutputError
 from reelprior.io.muxing import OutputStreams, open_output, refusal, set_up
 from reelprior.io.packet_feed import PacketFeed
 from reelprior.io.probe import MediaInfo
@@ -36,7 +36,7 @@ def rehearse(
     drop: bool = False,
     span: TimeSpan | None = None,
 ) -> dict[int, str]:
-    """Set the output up in memory, down to the first packets; `OutputError` for what stands in the way.
+    """Set the output up in memory, down to the first packets.
 
     Parameters
     ----------
@@ -53,6 +53,13 @@ def rehearse(
     -------
     dict[int, str]
         The streams that are left out, by their index in the source, and why.
+
+    Raises
+    ------
+    OutputError
+        For what stands in the way.
+    InputError
+        For streams that no container can hold.
     """
     left_out: dict[int, str] = {}
     while (
@@ -61,18 +68,21 @@ def rehearse(
         )
     ) is not None:
         if not drop:
-            raise refused
+            raise refused if refused.unsupported is None else InputError(refused.unsupported)
         left_out |= dict.fromkeys(refused.streams, refused.what)
     return left_out
 
 
 class _RefusedError(OutputError):
-    """A container cannot hold some streams."""
+    """A container cannot hold some streams; ``unsupported`` says that no container can."""
 
-    def __init__(self, path: Path, what: str, remedy: str, streams: Iterable[int]) -> None:
+    def __init__(
+        self, path: Path, what: str, remedy: str, streams: Iterable[int], *, unsupported: str | None = None
+    ) -> None:
         super().__init__(f"{path}: {path.suffix} {what}: {remedy}, or --drop-incompatible")
         self.what = f"{path.suffix} {what}"
         self.streams = frozenset(streams)
+        self.unsupported = unsupported
 
 
 def _rehearse(
@@ -145,7 +155,12 @@ def _refused_copies(
     remedy = f"use {' or '.join(remedies)}" if remedies else "take it out of the source first"
     names = ", ".join(f"{stream.type} stream {stream.index} ({_codec_name(stream)})" for stream in refused)
     what = f"cannot hold {names} of {source.path}"
-    return _RefusedError(path, what, remedy, [stream.index for stream in refused])
+    unsupported = None
+    if not remedies:
+        unsupported = (
+            f"{source.path}: nothing that is written here can hold {names}: {remedy}, or --drop-incompatible"
+        )
+    return _RefusedError(path, what, remedy, [stream.index for stream in refused], unsupported=unsupported)
 
 
 def _refused_sound(

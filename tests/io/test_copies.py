@@ -11,9 +11,9 @@ from av.stream import Disposition
 from media import make_video
 from rewriting import packets_of, rewrite, video_times
 
-from reelprior.io import muxing
+from reelprior.io import muxing, rehearsal
 from reelprior.io.coding import Coding
-from reelprior.io.errors import OutputError
+from reelprior.io.errors import InputError, OutputError
 from reelprior.io.frame import Frame
 from reelprior.io.packet_feed import PacketFeed
 from reelprior.io.pictures import encode_png
@@ -391,6 +391,15 @@ def test_a_data_stream_without_a_place_is_refused_unless_it_may_be_dropped(tmp_p
     assert loss.startswith(".mkv cannot hold data stream 1")
     written = rewrite(source, tmp_path / "b.mkv", coding=drop)
     assert [stream.kind for stream in probe(written).streams] == []
+
+
+def test_a_stream_that_no_container_holds_makes_the_source_unsupported(tmp_path, monkeypatch):
+    source = make_video(tmp_path / "a.mkv", frames=4, audio=True)
+    monkeypatch.setattr(rehearsal, "is_held", lambda container, stream, path: stream.type != "audio")
+    with pytest.raises(InputError, match=r"a\.mkv: nothing .* can hold audio stream 1 .*--drop-incompatible"):
+        check_output(tmp_path / "b.mkv", source=probe(source), coding=Coding(), overwrite=False)
+    drop = Coding(drop_incompatible=True)
+    assert len(check_output(tmp_path / "b.mkv", source=probe(source), coding=drop, overwrite=False)) == 1
 
 
 def test_packets_that_a_muxer_refuses_are_found_before_the_work(tmp_path, monkeypatch):
