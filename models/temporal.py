@@ -18,8 +18,9 @@ from torch import Tensor
 from reelprior.models.coarse import fit_coarse_to_fine
 from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
+from reelprior.models.first_look import look_at, look_at_frame
 from reelprior.models.fit import Prior, Problem, Reference, fit
-from reelprior.models.lost import fill_lost, holes_of, lost_frames, nearest_whole
+from reelprior.models.lost import holes_of, lost_frames, nearest_whole
 from reelprior.models.neighbours import Clip, Neighbours
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
@@ -27,7 +28,6 @@ from reelprior.models.progress import OnStep, Progress, Step, Told
 from reelprior.models.refinement import refine_unseen
 from reelprior.models.residual import add_back_structure
 from reelprior.models.settings import ComputeSettings, EngineSettings
-from reelprior.models.spatial import fill_holes, quick_denoise
 from reelprior.models.warp import warp
 
 __all__ = ["Clip", "Step", "fit_key_frame", "restore_clip"]
@@ -126,14 +126,11 @@ class _Walk:
     def __init__(self, clip: Clip, engine: EngineSettings, compute: Compute, seed: int) -> None:
         self.clip, self.engine, self.compute, self.seed = clip, engine, compute, seed
         self.noise = clip.noise if engine.fit.clipping else NoiseModel(clip.noise.gain, clip.noise.offset)
-        #: (T, 3, H, W): the frames as classical means show them.
         self.lost = lost_frames(clip.missing, len(clip.frames))
-        quick = np.stack([self._quick(t, clip.missing_at(t)) for t in range(len(clip.frames))])
-        self.shown = fill_lost(quick, self.lost)
+        #: (T, 3, H, W): the frames as classical means show them.
+        self.shown = look_at(clip, sigma=self.noise.sigma, fusion=engine.fusion, compute=self.compute)
         #: (T, H, W), True where no observation says anything: holes, until neighbours are found to show them.
         self.unseen = None if clip.missing is None else np.stack([holes_of(one) for one in clip.missing])
-        if clip.has_fields:
-            self.shown = self._woven()
         self.prior = self._new_prior(seed)
 
     def fit_key(self, key: int, budget: int, on_step: OnStep, *, cold: bool) -> None:
@@ -254,18 +251,6 @@ class _Walk:
             compute=self.compute,
             on_step=lambda share: told(wanted.stop - 1, 1.0, None),
         )
-
-    def _woven(self) -> NDArray[np.float32]:
-        """What is shown, with what other fields show in the place of rows that were interpolated."""
-        around, radius = self._neighbours(self.shown), self.engine.fusion.radius
-        woven = self.shown.copy()
-        for t in np.flatnonzero(~self.lost):
-            around.forget(keep=range(t - radius, t + radius + 1))
-            fused = around.fused(int(t), radius=radius)
-            picture = quick_denoise(fused.image[0].clamp(0, 1).cpu().numpy(), sigma=self.noise.sigma)
-            missing = self.clip.missing_at(int(t))
-            woven[t] = picture if missing is None else np.where(holes_of(missing), self.shown[t], picture)
-        return fill_lost(woven, self.lost)
 
     def _note_unseen(self, t: int, fused: Observation) -> None:
         if self.unseen is not None and self.clip.missing is not None:
@@ -389,16 +374,13 @@ class _Walk:
             hidden = self.prior.hidden_pixels(stopping.held_out)
             unseen = hidden[0, 0].cpu().numpy() > 0
             missing = unseen if missing is None else missing | unseen
-            shown = self._quick(t, missing)[None]
+            shown = look_at_frame(self.clip.frames[t], missing, sigma=self.noise.sigma)[None]
         if self._filters:
             alone = Clip(
                 self.clip.frames[t : t + 1], None if missing is None else missing[None], self.clip.noise
             )
             shown = self._collaborate(alone, shown, lambda done: None)
         return hidden, self.compute.tensor(shown)
-
-    def _quick(self, t: int, missing: NDArray[np.bool_] | None) -> NDArray[np.float32]:
-        return quick_denoise(fill_holes(self.clip.frames[t], missing), sigma=self.noise.sigma)
 
 
 @dataclass(frozen=True, eq=False)
