@@ -178,6 +178,7 @@ def preview(  # noqa: PLR0917 - typer calls it by keyword
     """Restore a moment in seconds, show it before and after, and estimate the whole job."""
     set_up_logging(log_level)
     from reelprior.pipeline.preview import make_preview, parse_time
+    from reelprior.pipeline.threads import threads_here, use_threads
 
     moment = parse_time(at)
     settings = chosen_settings(
@@ -192,6 +193,7 @@ def preview(  # noqa: PLR0917 - typer calls it by keyword
         compute__device=device,
         fields__handling=None if deinterlace is None else "deinterlace" if deinterlace else "ignore",
     )
+    use_threads(threads_here(settings.compute.threads))
     with interruptible():
         result = make_preview(
             source,

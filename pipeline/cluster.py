@@ -24,6 +24,7 @@ from reelprior.models.settings import ComputeSettings
 from reelprior.pipeline.crew import Crew
 from reelprior.pipeline.devices import visible_gpus, worker_environments
 from reelprior.pipeline.errors import RestorationError, UsageError
+from reelprior.pipeline.threads import threads_here
 
 __all__ = ["Pool", "open_pool"]
 
@@ -135,11 +136,7 @@ def _quieten_dask() -> None:
 
 @contextmanager
 def _thread_pool(compute: ComputeSettings, dashboard: str | None) -> Iterator[Pool]:
-    """One worker thread within this process: nothing to start, and torch has all cores but one.
-
-    That one is for the client and Dask's event loop: an OpenMP team over every core waits at each barrier for the
-    thread they displace. On two cores, one thread was 1.6 times as fast as two.
-    """
+    """One worker thread within this process: nothing to start."""
     cluster = LocalCluster(
         n_workers=1,
         threads_per_worker=1,
@@ -149,7 +146,7 @@ def _thread_pool(compute: ComputeSettings, dashboard: str | None) -> Iterator[Po
         silence_logs=logging.CRITICAL,
     )
     with _connected(cluster) as client:
-        threads = compute.threads or max(1, CPU_COUNT - 1)
+        threads = threads_here(compute.threads)
         yield Pool(client, slots=1, device=compute.device, threads=threads, census=lambda: 1)
 
 

@@ -78,6 +78,7 @@ def _flash(  # noqa: PLR0917 - typer calls it by keyword
     """Restore a photograph taken in ambient light with the help of one taken with flash."""
     console = set_up_logging(log_level)
     from reelprior.pipeline.photographs import PairJob, restore_pair
+    from reelprior.pipeline.threads import threads_here, use_threads
 
     first, second, target = (flash, ambient, output) if output else (flash, None, ambient)
     job = PairJob(
@@ -92,6 +93,7 @@ def _flash(  # noqa: PLR0917 - typer calls it by keyword
         overwrite=overwrite,
         report=report,
     )
+    use_threads(threads_here(job.settings.compute.threads))
     with interruptible(), make_display(console, quiet=quiet or as_json) as display:
         if first.is_dir() or (second is not None and second.is_dir()):
             _several(job, first, second, target, display=display, as_json=as_json, quiet=quiet)
@@ -127,6 +129,7 @@ def _burst(  # noqa: PLR0917 - typer calls it by keyword
     """Restore several shots of one scene into one photograph."""
     console = set_up_logging(log_level)
     from reelprior.pipeline.bursts import BurstJob, restore_burst
+    from reelprior.pipeline.threads import threads_here, use_threads
 
     *inputs, output = images
     if not inputs:
@@ -145,6 +148,7 @@ def _burst(  # noqa: PLR0917 - typer calls it by keyword
         overwrite=overwrite,
         report=report,
     )
+    use_threads(threads_here(job.settings.compute.threads))
     with interruptible(), make_display(console, quiet=quiet or as_json) as display:
         result = restore_burst(job, display=display)
     _say(result, as_json=as_json, quiet=quiet)

@@ -13,9 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from reelprior.io.chunks import write_frames
@@ -35,6 +33,7 @@ from reelprior.pipeline.errors import Interrupted, PipelineError, UnfitWorker
 from reelprior.pipeline.found import needs_a_fit, tones_in
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.mixing import blended, mixed, without_flicker, without_tint
+from reelprior.pipeline.threads import use_threads
 from reelprior.pipeline.tiling import blend_parts
 from reelprior.pipeline.unknown import unknown_of
 from reelprior.pipeline.versions import versions
@@ -226,10 +225,7 @@ def enter(job_dir: str, threads: int) -> JobDirectory:
         If the cancel flag is there.
     """
     if threads:
-        # A nanny starts its worker with OMP_NUM_THREADS=1 unless told otherwise, and OpenCV counts for
-        # itself.
-        torch.set_num_threads(threads)
-        cv2.setNumThreads(threads)
+        use_threads(threads)  # a nanny starts its worker with OMP_NUM_THREADS=1 unless told otherwise
     directory = JobDirectory(job_dir)
     if not directory.path.exists():
         raise UnfitWorker(f"the worker on {socket.gethostname()} does not see {job_dir}")

@@ -3,10 +3,12 @@
 import cv2
 import numpy as np
 import pytest
+from dask.system import CPU_COUNT
 from interlacing import interlaced, moving, write_frames
 from jobs import TINY
 from photographs import photograph
 
+from reelprior.pipeline import threads
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.preview import middle, parse_time, readable_size, readable_time
 
@@ -155,3 +157,12 @@ def test_a_dry_run_says_which_files_are_interlaced(run, woven, tmp_path):
     done = run("batch", woven.parent, "--output", tmp_path / "out", "--dry-run", "--json", *TINY)
     assert done.status == 0, done.stderr
     assert "give --deinterlace" in done.json["files"][0]["remark"]
+
+
+def test_a_preview_computes_with_the_threads_that_are_wished_for(run, clip, tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(threads, "use_threads", used.append)
+    for number, wish in ((0, "0"), (3, "3")):
+        settings = ["--set", f"compute.threads={wish}", "-o", tmp_path / f"{number}.png"]
+        assert run("preview", clip, "--at", "0.2", "--denoise", "10", *TINY, *settings).status == 0
+    assert used == [max(1, CPU_COUNT - 1), 3]
