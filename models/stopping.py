@@ -29,7 +29,7 @@ __all__ = [
 #: Looks over which the error of the held-out rule is averaged, odd.
 _SMOOTHED_LOOKS = 7
 #: The variance rule looks back over this share of the looks so far, until the window is full, but over some at least.
-_WINDOW_SHARE, _LEAST_WINDOW = 2 / 3, 5
+_WINDOW_SHARE, _LEAST_WINDOW = 1 / 2, 5
 #: It has so many times the patience: iterates wander by chance, too.
 _MORE_PATIENCE = 1.5
 
