@@ -15,6 +15,7 @@ of the captured frames is shrunk, by whole bands of the transform: a band that i
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import torch
@@ -23,9 +24,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from reelprior.models.device import Compute
-from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.flows import Flows
+from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
-from reelprior.models.settings import CollaborativeSettings, FusionSettings
+from reelprior.models.settings import CollaborativeSettings
 from reelprior.models.warp import warp
 
 __all__ = ["collaborate"]
@@ -34,8 +36,11 @@ __all__ = ["collaborate"]
 _OPPONENT = torch.nn.functional.normalize(torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]))
 #: How much each of them counts when patches are compared.
 _LIKENESS = torch.tensor([1.0, 0.5, 0.5])
-#: Patches shrunk at a time: bounds memory, and keeps what is allocated anew, in sizes that vary, small.
-_BATCH = 4096
+#: Patches shrunk at a time: bounds memory, and on CPUs keeps what is allocated anew, in sizes that vary, small. A GPU
+#: waits for launches where they are few.
+_BATCH = {"cpu": 4096, "cuda": 65_536}
+#: Samples of displaced pictures compared at a time; on CPUs one picture, which stays in the cache.
+_COMPARED = {"cpu": 1, "cuda": 8_000_000}
 #: A patch whose likeness reaches outside the picture is never chosen.
 _OUTSIDE = 1e3
 #: Displacements up to this are all looked at; of larger ones a quarter, which cost little quality and little time.
@@ -53,7 +58,6 @@ def collaborate(
     noise: NoiseModel,
     *,
     settings: CollaborativeSettings,
-    fusion: FusionSettings,
     compute: Compute,
     on_frame: Callable[[int], None],
     around_pilot: bool = False,
@@ -68,8 +72,8 @@ def collaborate(
         (T, 3, H, W) in [0, 1]: the same frames as the prior restored them. Missing pixels are taken from here.
     noise
         Of the captured frames; gives the mean and the variance of a sample whose clean value is the pilot's.
-    settings, fusion, compute
-        Of the filter, of the flow, and where to compute.
+    settings, compute
+        Of the filter, and where to compute.
     on_frame
         Called with the number of frames done; may raise to end.
     around_pilot
@@ -91,17 +95,18 @@ def collaborate(
             }
         )
     window = _Window(clip, pilots, noise, settings, compute)
-    # The pilots are whole, so that flow sees no holes.
-    around = Neighbours(Clip(clip.frames, None, noise), pilots, fusion, compute)
+    flows = Flows(pilots, compute)  # the pilots are whole
     filtered = np.empty_like(pilots)
     for t in range(frames):
-        near = range(max(0, t - radius), min(frames, t + radius + 1))
+        near = _near(t, radius, frames)
         for k in near if t == 0 else near[-1:]:
             window.load(k)
-        around.forget(keep=near)
-        groups = _find(window, t, {k: around.flow(t, k) for k in near if k != t}, settings)
+        flows.forget(keep=near)
+        for soon in range(t, min(frames, t + 2)):
+            flows.expect((soon, k) for k in _near(soon, radius, frames) if k != soon)
+        groups = _find(window, t, {k: flows.between(t, k) for k in near if k != t}, settings)
         for group in groups:
-            batch = max(1, _BATCH // group.shape[1])
+            batch = max(1, _BATCH[compute.device.type] // group.shape[1])
             for start in range(0, len(group), batch):
                 _shrink(window, group[start : start + batch], around_pilot=around_pilot)
         # No later group reaches back to the first frame in reach.
@@ -110,6 +115,10 @@ def collaborate(
                 filtered[k] = window.result(k)
         on_frame(t + 1)
     return filtered
+
+
+def _near(t: int, radius: int, frames: int) -> range:
+    return range(max(0, t - radius), min(frames, t + radius + 1))
 
 
 class _Window:
@@ -263,15 +272,21 @@ def _most_alike(
     height, width = reference.shape[-2:]
     padded = functional.pad(other, (reach,) * 4, value=_OUTSIDE)
     offsets = _offsets(reach)
-    distances = []
-    for dy, dx in offsets:
-        shifted = padded[..., reach + dy : reach + dy + height, reach + dx : reach + dx + width]
-        difference = (reference - shifted).square_().sum(1, keepdim=True)
-        distances.append(functional.avg_pool2d(difference, settings.patch, settings.step).reshape(-1))
+    at_a_time = max(1, _COMPARED[reference.device.type] // reference.numel())
+    compared = []
+    for start in range(0, len(offsets), at_a_time):
+        shifted = [
+            padded[..., reach + dy : reach + dy + height, reach + dx : reach + dx + width]
+            for dy, dx in offsets[start : start + at_a_time]
+        ]
+        together = shifted[0] if len(shifted) == 1 else torch.cat(shifted)
+        difference = (reference - together).square_().sum(1, keepdim=True)
+        compared.append(functional.avg_pool2d(difference, settings.patch, settings.step).flatten(1))
+    distances = torch.cat(compared)
     if other is reference:
         # Among equals a patch itself comes first, so that every pixel belongs to a group.
-        distances[offsets.index((0, 0))] = torch.full_like(distances[0], -1.0)
-    best = torch.stack(distances, 1).topk(min(settings.group_alike, len(offsets)), dim=1, largest=False)
+        distances[offsets.index((0, 0))] = -1.0
+    best = distances.T.contiguous().topk(min(settings.group_alike, len(offsets)), dim=1, largest=False)
     chosen = torch.tensor(offsets, device=best.indices.device)[best.indices]
     return best.values, chosen[..., 0], chosen[..., 1]
 
@@ -347,6 +362,7 @@ def _bands(group: int, patch: int, device: torch.device) -> Tensor:
     return members.float()
 
 
+@cache
 def _cosines(size: int, device: torch.device) -> Tensor:
     """The orthonormal cosine transform (DCT-II) as a matrix (size, size)."""
     n = torch.arange(size, device=device, dtype=torch.float32)

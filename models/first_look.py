@@ -4,6 +4,8 @@ Noise is taken off by classical means, holes are filled from around them, lost f
 Of fields the rows between are then shown as the other fields tell them (`weaving`).
 """
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,10 +36,11 @@ def look_at(clip: Clip, *, sigma: float, fusion: FusionSettings, compute: Comput
         (T, 3, H, W) in [0, 1], whole.
     """
     lost = lost_frames(clip.missing, len(clip.frames))
-    quick = np.stack(
-        [look_at_frame(frame, clip.missing_at(t), sigma=sigma) for t, frame in enumerate(clip.frames)]
-    )
-    shown = fill_lost(quick, lost)
+    looks = [
+        compute.ahead.begin(partial(look_at_frame, frame, clip.missing_at(t), sigma=sigma))
+        for t, frame in enumerate(clip.frames)
+    ]
+    shown = fill_lost(np.stack([look() for look in looks]), lost)
     if not clip.has_fields:
         return shown
     around, woven = Neighbours(clip, shown, fusion, compute), shown.copy()

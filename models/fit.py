@@ -102,6 +102,7 @@ class Prior:
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=compute.memory_format)
         self.network = generator
+        self._is_recorded = False
         unit = SkipGenerator.multiple_of(network)
         # At least two units: the deepest scale must have more than one pixel to be normalised and reflected.
         self._padded = tuple(max(2, -(-side // unit)) * unit for side in size)
@@ -129,9 +130,13 @@ class Prior:
         if code_noise:
             jitter = torch.randn(code.shape, generator=self._random).to(code.device)
             code = code + code_noise * jitter
+        inputs = (code,) if guides is None else (code, guides)
+        if not self._is_recorded:
+            self.compute.record(self.network, inputs)
+            self._is_recorded = True
         with self.compute.autocast():
-            picture = self.network(code, guides)
-        cropped: Tensor = picture[..., : self.size[0], : self.size[1]].float()
+            picture = self.network(*inputs)
+        cropped: Tensor = picture[..., : self.size[0], : self.size[1]].to(torch.float32, copy=True)
         return cropped
 
     def prepare(self, guides: Tensor | None) -> Tensor | None:

@@ -264,7 +264,6 @@ class _TileFit:
             pilot.cpu().numpy(),
             self.noise,
             settings=self.engine.collaborative.model_copy(update={"radius": 0}),
-            fusion=self.engine.fusion,
             compute=self.compute,
             on_frame=lambda _done: None,
             around_pilot=around_pilot,

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reelprior.models.device import Compute
-from reelprior.models.hidden_flow import HiddenFlow, grown, match_hidden
+from reelprior.models.flows import Flows
 from reelprior.models.lost import holes_of, missing_rows
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation, fuse
@@ -17,14 +17,11 @@ from reelprior.models.operators import Compose, Downsample, Identity, Warp
 from reelprior.models.quantisation import Quantisation
 from reelprior.models.settings import FusionSettings
 from reelprior.models.spatial import fill_holes
-from reelprior.models.warp import bicubic_noise_gain, estimate_flow, visibility, warp
+from reelprior.models.warp import bicubic_noise_gain, visibility, warp
 from reelprior.models.weaving import FieldPicture, Witness, interpolate_field, weigh
 
 __all__ = ["Clip", "Neighbours"]
 
-#: Share of a frame without a rim to go by.
-_TOO_BLIND = 0.8
-_SOME = 0.05
 #: Differences of windows are judged by this share of the colour scale: they are means over more pixels.
 _STRICTER = 0.6
 #: A neighbour's pixel goes into a hole only if it is believed to this degree, and the others agree to this degree.
@@ -98,48 +95,29 @@ class Neighbours:
     ) -> None:
         self._clip, self._shown, self._settings, self._compute = clip, shown, settings, compute
         self._scale = scale
-        self._flows: dict[tuple[int, int], Tensor] = {}
-        #: What matching left as difference, negative where the flow was seen, of the flows that saw holes.
-        self._hidden: dict[tuple[int, int], NDArray[np.float32]] = {}
+        # On a finer grid holes are filled before: see `restoration`.
+        missing = None if scale > 1 else clip.missing
+        self._flows = Flows(shown, compute, missing=missing, error=lambda k: self._field(k).error)
+        #: What is used many times, where it is computed with: the frames of `shown`, and those of `_picture`.
+        self._shown_there: dict[int, Tensor] = {}
+        self._pictures_there: dict[int, Tensor] = {}
         self._fields: dict[int, FieldPicture] = {}
 
     def flow(self, source: int, target: int) -> Tensor:
         """(1, 2, H, W) from one frame to another; kept until `forget`."""
-        pair = (source, target)
-        if pair not in self._flows:
-            flow = estimate_flow(self._shown[source], self._shown[target])
-            hidden = self._matched(source, target, flow)
-            if hidden is not None:
-                flow = hidden.flow
-                self._hidden[pair] = hidden.difference
-            self._flows[pair] = self._compute.tensor(flow)[None]
-        return self._flows[pair]
+        return self._flows.between(source, target)
 
-    def _matched(self, source: int, target: int, flow: NDArray[np.float32]) -> HiddenFlow | None:
-        """The flow, matched anew where it saw a hole at either end; None where it did nowhere.
-
-        If hardly a pixel saw the scene (scattered holes, a lost frame) there is nothing to go by.
-        """
-        if self._clip.missing is None or self._scale > 1:
-            return None
-        holes = holes_of(self._clip.missing[source]), holes_of(self._clip.missing[target])
-        if not (holes[0].any() or holes[1].any()):
-            return None
-        led_to = warp(torch.from_numpy(grown(holes[1]))[None, None], torch.from_numpy(flow)[None])
-        blind: NDArray[np.bool_] = (grown(holes[0]) > 0) | (led_to[0, 0].numpy() > _SOME)
-        if not blind.any() or blind.mean() > _TOO_BLIND:
-            return None
-        pictures = (self._shown[source], self._shown[target])
-        errors = self._field(source).error + self._field(target).error
-        return match_hidden(flow, blind, pictures=pictures, holes=holes, error=errors)
+    def expect(self, frame: int, *, radius: int) -> None:
+        """Begin with the flows that it takes to fuse a frame with its neighbours."""
+        others = [k for k in self._around(frame, radius) if k != frame]
+        self._flows.expect(pair for k in others for pair in ((frame, k), (k, frame)))
 
     def forget(self, *, keep: range) -> None:
-        """Drop flows that start or end outside ``keep``: memory must not grow with the clip."""
-        self._flows = {
-            pair: flow for pair, flow in self._flows.items() if pair[0] in keep and pair[1] in keep
-        }
-        self._hidden = {pair: at for pair, at in self._hidden.items() if pair in self._flows}
-        self._fields = {k: field for k, field in self._fields.items() if k in keep}
+        """Drop flows that start or end outside ``keep``, and other frames: memory must not grow with the clip."""
+        self._flows.forget(keep=keep)
+        for kept in (self._fields, self._shown_there, self._pictures_there):
+            for k in [k for k in kept if k not in keep]:
+                del kept[k]
 
     def visible(self, frame: int, neighbour: int) -> Tensor:
         """(1, 1, H, W): how far the neighbour, warped, shows this frame's surfaces."""
@@ -147,7 +125,7 @@ class Neighbours:
         back = self.flow(neighbour, frame)
         ours, theirs = self.shown(frame), warp(self.shown(neighbour), flow)
         visible = visibility(ours, theirs, flow, back, colour_scale=self._settings.colour_scale)
-        left = self._hidden.get((frame, neighbour))
+        left = self._flows.difference(frame, neighbour)
         if left is None:
             return visible
         # What is put into a hole for the time being is no witness: the known pixels around are.
@@ -157,8 +135,10 @@ class Neighbours:
         return torch.where(difference >= 0, consistent * alike, visible)
 
     def shown(self, frame: int) -> Tensor:
-        """(1, 3, H, W) of the pictures with less noise."""
-        return self._compute.tensor(self._shown[frame])[None]
+        """(1, 3, H, W) of the pictures with less noise; kept until `forget`."""
+        if frame not in self._shown_there:
+            self._shown_there[frame] = self._compute.tensor(self._shown[frame])[None]
+        return self._shown_there[frame]
 
     def mean_shown(self, frame: int, *, radius: int) -> Tensor:
         """(1, 3, H, W): the mean of the frame's picture and its neighbours', where they are seen to show the same."""
@@ -245,9 +225,7 @@ class Neighbours:
             visible = visibility(
                 self.shown(frame), self.shown(k), still, still, colour_scale=self._settings.colour_scale
             )
-            own_grid = Observation(
-                self._compute.tensor(self._field(k).picture)[None], own.weight, own.variance
-            )
+            own_grid = Observation(self._picture(k), own.weight, own.variance)
             unmoved.append(self._witness(k, still, own_grid, visible * (1 - hole)))
         around, weighed = weigh(own, self._field(frame), [*along, *unmoved], holes=hole)
         by_neighbour = {
@@ -275,6 +253,12 @@ class Neighbours:
                 variance = self._clip.noise.sigma**2
                 self._fields[k] = interpolate_field(picture, rows, ~missing, variance)
         return self._fields[k]
+
+    def _picture(self, k: int) -> Tensor:
+        """(1, 3, H, W) of that frame; kept until `forget`."""
+        if k not in self._pictures_there:
+            self._pictures_there[k] = self._compute.tensor(self._field(k).picture)[None]
+        return self._pictures_there[k]
 
     def _only_credible_in_holes(
         self, holes: NDArray[np.bool_], own: Observation, frame: int, fetched: dict[int, Observation]
@@ -309,14 +293,14 @@ class Neighbours:
         """A neighbour on this frame's grid; its weight allows for what the flow gets wrong."""
         flow = self.flow(frame, neighbour)
         # Bicubic taps reach into holes: what is put there should at least be close, and counts for nothing.
-        picture = self._field(neighbour).picture
+        picture = self._picture(neighbour)
         weight = self.visible(frame, neighbour) / (variance + self._misregistration)
         if self._clip.missing is not None:
             weight = weight * (warp(self._known(neighbour, margin=1), flow, padding="zeros") > _WHOLE)
             # As an observation of a lost frame, or of a hole: half-way between two rows it counts a quarter.
             weight = weight * self._sampled(neighbour, flow).square()
         return Observation(
-            image=warp(self._compute.tensor(picture)[None], flow, mode="bicubic"),
+            image=warp(picture, flow, mode="bicubic"),
             weight=weight,
             variance=variance * bicubic_noise_gain(flow),
         )

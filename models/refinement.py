@@ -65,7 +65,6 @@ def refine(
             pictures,
             noise,
             settings=engine.collaborative,
-            fusion=engine.fusion,
             compute=compute,
             on_frame=told,
         )

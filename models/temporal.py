@@ -57,8 +57,8 @@ def fit_key_frame(
     key
         Its position in the clip.
     start
-        Parameters to start from, of another tile of the same frame, which takes no more than a warm start does; None
-        for a random start.
+        Parameters to start from, of another tile of the same frame, which spares the coarse iterations; None for a
+        random start.
     engine, compute, seed
         Settings and the seed of weights, code and held-out pixels.
     on_step
@@ -75,11 +75,9 @@ def fit_key_frame(
         See `reelprior.models.fit.fit`.
     """
     walk = _Walk(clip, engine, Compute(compute), seed)
-    iterations = engine.temporal.key_iterations
     if start is not None:
         walk.prior.load(start)
-        iterations = _FIRST_FRAME_FACTOR * engine.temporal.warm_iterations
-    budget = min(iterations, engine.fit.iterations)
+    budget = min(engine.temporal.key_iterations, engine.fit.iterations)
     walk.fit_key(nearest_whole(walk.lost, key), budget, on_step, cold=start is None)
     return walk.prior.save()
 
@@ -265,7 +263,6 @@ class _Walk:
             pilots,
             self.noise,
             settings=self.engine.collaborative,
-            fusion=self.engine.fusion,
             compute=self.compute,
             on_frame=on_frame,
         )
@@ -308,6 +305,8 @@ class _Walk:
         neighbour_result: Tensor | None = None
         for number, t in enumerate(order):
             around.forget(keep=range(t - radius, t + radius + 1))
+            for soon in order[number : number + 2]:
+                around.expect(soon, radius=radius)
             budget = min(iterations * (1 if number else _FIRST_FRAME_FACTOR), self.engine.fit.iterations)
             guide, reference = self._from_neighbour(around, t, neighbour, neighbour_result)
             fused = around.fused(t, radius=radius)

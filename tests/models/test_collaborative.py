@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from photographs import noisy, panned, psnr
 
+from reelprior.models import collaborative
 from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
 from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
 from reelprior.models.noise_estimate import detect_clipping
-from reelprior.models.settings import CollaborativeSettings, ComputeSettings, FusionSettings
+from reelprior.models.settings import CollaborativeSettings, ComputeSettings
 from reelprior.models.spatial import quick_denoise
 
 SIGMA_8BIT = 25
@@ -27,7 +28,6 @@ def filtered(frames, pilots, *, missing=None, done=None, around_pilot=False, **s
         pilots,
         noise,
         settings=CollaborativeSettings(**settings),
-        fusion=FusionSettings(),
         compute=Compute(ComputeSettings(device="cpu")),
         on_frame=(lambda count: None) if done is None else done.append,
         around_pilot=around_pilot,
@@ -76,7 +76,6 @@ def test_a_clip_without_noise_is_left_as_it_is(clean):
         clean,
         noise,
         settings=CollaborativeSettings(),
-        fusion=FusionSettings(),
         compute=Compute(ComputeSettings(device="cpu")),
         on_frame=lambda count: None,
     )
@@ -115,3 +114,12 @@ def test_progress_is_told_frame_by_frame(clean):
     done = []
     filtered(clean[:3], clean[:3], done=done)
     assert done == [1, 2, 3]
+
+
+def test_many_patches_at_a_time_give_what_few_do(clean, monkeypatch):
+    """As on a GPU, which waits for launches."""
+    frames = noisy(clean, SIGMA_8BIT)
+    few = filtered(frames, quick(frames))
+    monkeypatch.setitem(collaborative._BATCH, "cpu", 65_536)
+    monkeypatch.setitem(collaborative._COMPARED, "cpu", 50 * frames[0].size)
+    np.testing.assert_allclose(filtered(frames, quick(frames)), few, atol=1e-5)

@@ -1,5 +1,8 @@
 """Where the network runs. A machine with a GPU is played by replacing what torch.cuda answers."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -21,6 +24,9 @@ def one_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    monkeypatch.setattr(
+        "reelprior.models.device.repeat_exactly", lambda: None
+    )  # it would hold for all tests after
 
 
 @pytest.fixture
@@ -101,6 +107,35 @@ def test_autocast_decides_what_convolutions_compute_in(autocast, dtype):
 )
 def test_the_memory_format_is_a_setting(channels_last, layout):
     assert Compute(ComputeSettings(device="cpu", channels_last=channels_last)).memory_format is layout
+
+
+def test_a_gpu_is_told_to_repeat_itself_and_a_cpu_does_so_anyway(one_gpu, monkeypatch):
+    told = []
+    monkeypatch.setattr("reelprior.models.device.repeat_exactly", lambda: told.append(True))
+    Compute(ComputeSettings(device="cpu"))
+    assert not told
+    Compute(ComputeSettings(device="cuda"))
+    assert told
+
+
+def test_what_repeats_exactly_is_an_error_of_nobody():
+    """In a process of its own: these are settings of the whole process."""
+    code = (
+        "import torch; from reelprior.models.device import repeat_exactly; repeat_exactly();"
+        "print(torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+    assert not done.stderr
+
+
+@pytest.mark.parametrize(("device", "recorded"), [("cpu", 0), ("cuda", 1)])
+def test_only_a_gpu_records_a_network(one_gpu, monkeypatch, device, recorded):
+    seen = []
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", lambda *arguments: seen.append(arguments))
+    network, inputs = torch.nn.Conv2d(1, 1, 1), (torch.zeros(1, 1, 4, 4),)
+    Compute(ComputeSettings(device=device, autocast="off")).record(network, inputs)
+    assert seen == [(network, inputs)] * recorded
 
 
 def test_arrays_are_pinned_and_copied_without_waiting_for_a_gpu(one_gpu, copies):

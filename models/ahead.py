@@ -1,0 +1,28 @@
+"""Work of the processor that a GPU need not wait for."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+__all__ = ["Ahead"]
+
+T = TypeVar("T")
+
+
+class Ahead:
+    """Begins work in threads, or leaves it until its result is asked for where there are none.
+
+    Only what releases the interpreter's lock gains, as OpenCV's functions do. The results are the same either way.
+
+    Parameters
+    ----------
+    threads
+        How many; 0 where the processor has enough to do, because it computes everything else, too.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ahead") if threads else None
+
+    def begin(self, work: Callable[[], T]) -> Callable[[], T]:
+        """Begin; what is returned gives the result, once, and raises what the work has raised."""
+        return work if self._pool is None else self._pool.submit(work).result
