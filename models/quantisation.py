@@ -21,7 +21,7 @@ _OF_JPEG, _POWER = 0.69, 1.3
 #: How many times as coarse as a step of H.264 one of MPEG acts: wide dead zones, and no loop filter.
 _COARSER = 3.0
 #: Standard deviation in grey levels of an error at one bit a pixel, over the picture's mean steepness.
-_OF_STEEPNESS = 0.2
+_OF_STEEPNESS = 0.12
 #: R'G'B' to Y'CbCr of JFIF, full range, and back.
 _TO_YCC = np.array(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
@@ -122,8 +122,10 @@ def _photographic_variance(step: float) -> float:
 def errors_of_rate(frames: NDArray[np.float32], *, bits_per_pixel: float) -> NoiseModel:
     """Errors of coding as noise, estimated from how many bits a codec had for how much picture.
 
-    sigma = 0.2 G / sqrt(bits per pixel), G the mean of |dx| + |dy| in grey levels: errors scale with the contrast, and
-    the square root was found with HEVC, AV1 and VP9 at 0.02 to 0.4 bits a pixel, where it is right within a third.
+    sigma = 0.12 G / sqrt(bits per pixel), G the mean of |dx| + |dy| in grey levels: errors scale with the contrast, and
+    the square root was found with HEVC, AV1 and VP9 at 0.02 to 0.4 bits a pixel. There all errors together are about
+    0.15 G / sqrt(bits per pixel), give or take a third; the factor is below that, because a part of them is lost detail
+    that only looks removable, and too weak is safer than too strong.
 
     Parameters
     ----------
