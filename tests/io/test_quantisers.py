@@ -39,7 +39,7 @@ def test_quantisers_are_those_of_the_coding(tmp_path, suffix, codec, pix_fmt, op
     assert quantisers.describe() == words
 
 
-@pytest.mark.parametrize("codec", ["ffv1", "libx265", "libsvtav1", "prores_ks"])
+@pytest.mark.parametrize("codec", ["ffv1", "libx265", "libsvtav1", "libvpx-vp9", "prores_ks"])
 def test_decoders_that_tell_nothing_are_taken_at_that(tmp_path, codec):
     if codec not in av.codecs_available:
         pytest.skip(f"FFmpeg was built without {codec}")
