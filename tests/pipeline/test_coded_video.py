@@ -9,6 +9,11 @@ import pytest
 from jobs import TINY
 from photographs import panned
 
+from reelprior.io.quantisers import Quantisers
+from reelprior.models.noise import NoiseModel
+from reelprior.models.quantisation import errors_of_step
+from reelprior.pipeline.compression import noise_there, with_coding_errors
+
 FRAMES, SIZE = 6, (64, 80)
 
 
@@ -77,6 +82,15 @@ def test_one_worker_and_two_go_by_the_same_quantisers(run, blocky, tmp_path):
             == 0
         )
     np.testing.assert_array_equal(decoded(tmp_path / "one.mkv"), decoded(tmp_path / "two.mkv"))
+
+
+def test_a_part_of_a_clip_goes_by_its_own_quantisers():
+    own, steps = NoiseModel.from_sigma_8bit(3), Quantisers("h264", (10.0, 10.0, 40.0, 40.0))
+    whole = with_coding_errors(own, errors_of_step(25))
+    for there, step in ((range(2), 10), (range(2, 4), 40)):
+        noise = noise_there(whole, steps, whole=range(4), there=there)
+        assert noise.sigma == pytest.approx(with_coding_errors(own, errors_of_step(step)).sigma)
+    assert noise_there(whole, Quantisers(), whole=range(4), there=range(2)) == whole
 
 
 def test_noise_mask_and_scale_join_in(run, blocky, tmp_path):
