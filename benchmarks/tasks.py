@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from clips import decode, load, write
+from coded import measure_coded
 from numpy.typing import NDArray
 from session import Session
 from table import Figure, Section, Table, at_least
@@ -41,6 +42,7 @@ def measure(session: Session) -> Section:
         ("wires", session.data, _wires),
         ("half of the pixels missing", stills / "bernoulli11", _half),
         ("JPEG", stills / "cset9", _jpeg),
+        ("coded video", session.data, measure_coded),
     )
     for name, folder, part in parts:
         if not folder.is_dir():

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from reelprior.io.errors import InputError
 from reelprior.io.limits import Limits, check_pixels
 from reelprior.io.opacity import decoder_with_opacity
+from reelprior.io.quantisers import EXPORT
 from reelprior.io.slices import SliceCheck
 
 __all__ = [
@@ -99,8 +100,11 @@ def is_one_picture(container: InputContainer) -> bool:
     return container.format.name == "ico"
 
 
-def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Find the stream to restore, the first one with moving pictures; `InputError` where there is none."""
+def video_stream(container: InputContainer, path: Path, *, tells_quantisers: bool = False) -> VideoStream:
+    """Find the stream to restore, the first one with moving pictures; `InputError` where there is none.
+
+    ``tells_quantisers`` makes its frames carry what `reelprior.io.quantisers` reads, where the decoder can.
+    """
     moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not moving:
         kinds = ", ".join(dict.fromkeys(s.type for s in container.streams)) or "nothing"
@@ -111,6 +115,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     check_pixels(path, stream.codec_context.width, stream.codec_context.height)
     stream.codec_context.options = {
         "max_pixels": str(min(Limits.from_environment().max_pixels, 2**31 - 1)),
+        **(EXPORT if tells_quantisers else {}),
     }
     # Frame threads are faster, but can hang when a decoder is left before the end of the file.
     stream.thread_type = ThreadType.SLICE

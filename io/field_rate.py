@@ -36,6 +36,7 @@ def at_field_rate(index: FrameIndex, order: FieldOrder) -> FrameIndex:
         digests=tuple(digest for digest in index.digests for _ in range(2)),
         lost=_fields_of(index.lost),
         damaged=_fields_of(index.damaged),
+        quantisers=index.quantisers.of([t for t in range(len(index)) for _ in range(2)]),
         field_order=order,
     )
 
@@ -51,6 +52,7 @@ def at_frame_rate(index: FrameIndex) -> FrameIndex:
         digests=index.digests[::2],
         lost=tuple(t // 2 for t in index.lost[::2]),
         damaged=tuple(t // 2 for t in index.damaged[::2]),
+        quantisers=index.quantisers.of(range(0, len(index), 2)),
         field_order=None,
     )
 

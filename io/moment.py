@@ -21,6 +21,7 @@ from reelprior.io.errors import InputError
 from reelprior.io.fields import FieldDetector, FieldFacts, FieldOrder, field_picture
 from reelprior.io.images import SEQUENCE_RATE, list_images
 from reelprior.io.probe import MediaInfo
+from reelprior.io.quantisers import QuantiserLog, Quantisers
 from reelprior.io.reader import open_reader
 
 __all__ = ["Moment", "read_moment"]
@@ -42,6 +43,8 @@ class Moment:
         What these frames say about their fields: little, where nothing moves.
     missing
         (T, H, W), True for rows of the other field; ``None`` for whole frames.
+    quantisers
+        Of the frames that they were made from, as far as the decoder tells.
     """
 
     frames: NDArray[np.float32]
@@ -49,6 +52,7 @@ class Moment:
     pts_seconds: float
     fields: FieldFacts = field(default_factory=FieldFacts)
     missing: NDArray[np.bool_] | None = None
+    quantisers: Quantisers = field(default_factory=Quantisers)
 
 
 def read_moment(
@@ -123,15 +127,18 @@ def _of_video(
         return None
     position = next(at for at, (time, _) in enumerate(window) if time == meant)
     frames = [frame for _, frame in list(window)[max(0, position - before) :]]
-    fields = _facts(frames)
+    fields, log = _facts(frames), QuantiserLog()
+    for frame in frames:
+        log(frame)
     if order is None:
-        return Moment(np.stack([to_rgb(frame) for frame in frames]), min(position, before), meant, fields)
+        pixels = np.stack([to_rgb(frame) for frame in frames])
+        return Moment(pixels, min(position, before), meant, fields, quantisers=log.quantisers)
     bottoms = [order == "bottom", order == "top"] * len(frames)
     pictures = [field_picture(frames[at // 2], to_rgb, bottom=bottom) for at, bottom in enumerate(bottoms)]
     missing = np.zeros((len(pictures), *size), np.bool_)
     for picture, bottom in zip(missing, bottoms, strict=True):
         picture[0 if bottom else 1 :: 2] = True
-    return Moment(np.stack(pictures), 2 * min(position, before), meant, fields, missing)
+    return Moment(np.stack(pictures), 2 * min(position, before), meant, fields, missing, log.quantisers)
 
 
 def _facts(frames: list[av.VideoFrame]) -> FieldFacts:
@@ -148,7 +155,7 @@ def _timed(
     video = info.video
     rate = video.average_rate or Fraction(25)
     with open_container(path) as container:
-        stream = video_stream(container, path)
+        stream = video_stream(container, path, tells_quantisers=True)
         begin = stream.start_time or 0
         if seek:
             wanted = begin + int((seconds - before / float(rate)) / float(video.time_base))

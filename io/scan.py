@@ -22,6 +22,7 @@ from reelprior.io.errors import InputError
 from reelprior.io.fields import FieldDetector, FieldFacts, FieldOrder
 from reelprior.io.images import SEQUENCE_RATE, is_images
 from reelprior.io.limits import Limits
+from reelprior.io.quantisers import QuantiserLog, Quantisers
 from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.sequence import SequenceReader
 
@@ -59,6 +60,8 @@ class FrameIndex:
         The error at which the reading ended before the end of the file; "" if none.
     fields
         What flags and content say about interlacing.
+    quantisers
+        How coarsely its decoder says that the frames were quantised.
     field_order
         Where this is the index of fields instead of frames (`reelprior.io.field_rate`): which one comes first.
     """
@@ -73,6 +76,7 @@ class FrameIndex:
     undecodable: int = 0
     breaks_off: str = ""
     fields: FieldFacts = field(default_factory=FieldFacts)
+    quantisers: Quantisers = field(default_factory=Quantisers)
     field_order: FieldOrder | None = None
 
     def __post_init__(self) -> None:
@@ -81,6 +85,8 @@ class FrameIndex:
             raise ValueError("a frame index needs one pts, one duration and one scene score per frame")
         if len(self.digests) not in (0, len(self.pts)):
             raise ValueError("a frame index needs one digest per frame, or none at all")
+        if len(self.quantisers.steps) not in (0, len(self.pts)):
+            raise ValueError("a frame index needs one quantisation step per frame, or none at all")
 
     def __len__(self) -> int:
         """Count of frames."""
@@ -118,6 +124,7 @@ class FrameIndex:
                 undecodable=int(fields["undecodable"]),
                 breaks_off=str(fields["breaks_off"]),
                 fields=FieldFacts(**fields["fields"]),
+                quantisers=Quantisers.from_json(fields["quantisers"]),
                 field_order=fields["field_order"],
             )
         except (KeyError, TypeError, ZeroDivisionError, OverflowError) as error:
@@ -149,10 +156,11 @@ def _scan_video(path: Path) -> FrameIndex:
     digests: list[int] = []
     difference = _FrameDifference()
     damage = Damage()
+    quantisers = QuantiserLog()
     size: tuple[int, int] | None = None
     most = Limits.from_environment().max_frames
     with open_container(path) as container:
-        stream = video_stream(container, path)
+        stream = video_stream(container, path, tells_quantisers=True)
         time_base = stream.time_base or Fraction(1, av.time_base)
         rate = stream.average_rate or stream.guessed_rate or SEQUENCE_RATE
         fields = FieldDetector(stream.codec_context.field_order)
@@ -168,6 +176,7 @@ def _scan_video(path: Path) -> FrameIndex:
             digests.append(frame_digest(frame))
             differences.append(difference(frame))
             fields(frame)
+            quantisers(frame)
     if not raw:
         raise no_frame(path)
     pts = presentation_times(raw, durations, step=max(round(1 / (rate * time_base)), 1))
@@ -181,6 +190,7 @@ def _scan_video(path: Path) -> FrameIndex:
         damaged=tuple(t for t, time in enumerate(raw) if time in damage.corrupt),
         breaks_off=damage.breaks_off,
         fields=fields.facts,
+        quantisers=quantisers.quantisers,
     )
     return with_lost_frames(index, damage.failed)
 
@@ -215,6 +225,7 @@ def with_lost_frames(index: FrameIndex, failed: Sequence[int | None]) -> FrameIn
         lost=tuple(sorted(lost)),
         damaged=tuple(t for t, was in enumerate(origin) if was in set(index.damaged)),
         undecodable=unplaced,
+        quantisers=index.quantisers.of(origin),
     )
 
 

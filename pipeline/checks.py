@@ -8,7 +8,7 @@ from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex
 from reelprior.io.writer import check_output
 from reelprior.pipeline.comparison import check_reference
-from reelprior.pipeline.compression import quantisation_of
+from reelprior.pipeline.compression import check_coding
 from reelprior.pipeline.detection import check_length
 from reelprior.pipeline.devices import check_device
 from reelprior.pipeline.errors import UsageError
@@ -28,7 +28,7 @@ def check_request(job: Job, source: MediaInfo) -> None:
     Raises
     ------
     UsageError
-        If the device, or the folder of the report, is not there, or the source states no quantisation to undo.
+        If the device, or the folder of the report, is not there, or the source was coded without a loss to repair.
     reelprior.io.errors.OutputError
         If the output, the view of defects or a companion cannot be written.
     """
@@ -41,7 +41,7 @@ def check_request(job: Job, source: MediaInfo) -> None:
         check_mark(job.mark, source=source, overwrite=job.overwrite)
     check_companions(job)
     if job.settings.deblock:
-        quantisation_of(job.input)
+        check_coding(source)
     if job.report and not Path(job.report).absolute().parent.is_dir():
         raise UsageError(f"--report {job.report}: its folder does not exist")
 

@@ -215,6 +215,9 @@ def _summary(result: "Result") -> str:
     facts = result.to_json()
     count = "1 frame" if result.frames == 1 else f"{result.frames} frames"
     lines = [f"{facts['output']}: {count}, {facts['seconds_per_frame']:.2f} s per frame"]
+    if "coding" in result.noise:
+        sigma = result.noise["coding_sigma_8bit"]
+        lines.append(f"errors of coding: sigma {sigma:.1f}, {result.noise['coding']}")
     if result.scores.get("psnr_after") is not None:
         lines.append(f"PSNR {result.scores['psnr_before']:.2f} -> {result.scores['psnr_after']:.2f} dB")
     if result.report:

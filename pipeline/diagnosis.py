@@ -16,7 +16,7 @@ from reelprior.models.dust import find_dust
 from reelprior.models.flicker import estimate_flicker, tone_quantiles
 from reelprior.models.scratches import find_scratches
 from reelprior.models.steadiness import jump, unsteadiness
-from reelprior.pipeline.compression import coding_sigma_8bit
+from reelprior.pipeline.compression import SourceCoding
 from reelprior.pipeline.detection import logo_in
 
 __all__ = ["VISIBLE_SIGMA_8BIT", "Diagnosis", "blockiness", "diagnose", "recommend"]
@@ -55,7 +55,9 @@ class Diagnosis:
     blockiness
         Mean difference across the borders of 8x8 blocks, in times that elsewhere.
     coding_sigma_8bit
-        Errors of coding in 8-bit grey levels, as a JPEG picture's own tables state them; 0 for what states none.
+        Errors of coding in 8-bit grey levels, as tables or quantisers of the source state them; 0 for what states none.
+    coding
+        What states them, in words.
     """
 
     dust_percent: float = 0.0
@@ -66,15 +68,18 @@ class Diagnosis:
     unsteadiness_px: float = 0.0
     blockiness: float = 1.0
     coding_sigma_8bit: float = 0.0
+    coding: str = ""
 
 
-def diagnose(path: str, index: FrameIndex, scenes: Sequence[range]) -> Diagnosis:
+def diagnose(path: str, index: FrameIndex, scenes: Sequence[range], coding: SourceCoding) -> Diagnosis:
     """Look at a source.
 
     Parameters
     ----------
     scenes
         Its scenes; the longest are looked at. Scenes of fewer than three frames tell nothing.
+    coding
+        How it was coded.
 
     Raises
     ------
@@ -94,13 +99,14 @@ def diagnose(path: str, index: FrameIndex, scenes: Sequence[range]) -> Diagnosis
         scene = next(scene for scene in longest if start in scene)
         found.append(_look(path, index, range(start, min(scene.stop, start + _LENGTH))))
     logo = float(100 * logo_in(path, index).mask.mean())
-    coding = round(coding_sigma_8bit(path), 2)
+    stated = coding.stated_errors()
+    errors, stated_by = (0.0, "") if stated is None else (round(255 * stated[0].sigma, 2), stated[1])
     if not found:
-        return Diagnosis(logo_percent=logo, coding_sigma_8bit=coding)
+        return Diagnosis(logo_percent=logo, coding_sigma_8bit=errors, coding=stated_by)
     dust, scratches, dropouts, flicker, jumps, blocks = np.mean(found, axis=0)
     return Diagnosis(
         round(dust, 4), round(scratches, 4), round(dropouts, 4), round(logo, 3), round(flicker, 2),
-        round(jumps, 2), round(blocks, 3), coding,
+        round(jumps, 2), round(blocks, 3), errors, stated_by,
     )  # fmt: skip
 
 
@@ -137,7 +143,8 @@ def _of_no_film(diagnosis: Diagnosis, info: MediaInfo, sigma_8bit: float) -> tup
 def _by_coding(diagnosis: Diagnosis, info: MediaInfo, sigma_8bit: float) -> tuple[str, str] | None:
     coding, blocks = diagnosis.coding_sigma_8bit, diagnosis.blockiness
     if coding >= max(_CODED_8BIT, sigma_8bit):
-        return "jpeg", f"its quantisation tables leave errors of {coding:.1f} grey levels"
+        preset = "web-video" if info.kind == "video" else "jpeg"
+        return preset, f"{diagnosis.coding} leave errors of {coding:.1f} grey levels"
     if blocks >= _BLOCKY and info.video.codec in _BLOCK_CODECS:
         return "web-video", f"borders of 8x8 blocks are {blocks:.2f} times as steep as their surroundings"
     return None

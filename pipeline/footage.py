@@ -18,6 +18,7 @@ from reelprior.io.files import sha256
 from reelprior.io.probe import MediaInfo
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.io.telecine import write_film
+from reelprior.pipeline.compression import SourceCoding
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.job import Job
 from reelprior.pipeline.jobdir import JobDirectory
@@ -75,6 +76,12 @@ class Footage:
     found: str
 
     @property
+    def coding(self) -> SourceCoding:
+        """How the source file was coded."""
+        per_frame = pictures_per_frame(self.index)
+        return SourceCoding.of(self.source, self.index.quantisers, frames=len(self.index) // per_frame)
+
+    @property
     def film(self) -> str | None:
         """Absolute path of the film that is worked on instead of the source."""
         return str(Path(self.job.input).absolute()) if self.treatment.kind == "pulldown" else None
@@ -110,7 +117,7 @@ def footage_of(job: Job, source: MediaInfo, index: FrameIndex) -> Footage:
     if treatment.kind == "none" and not is_asked:
         raise nothing_to_restore(job.input)
     if treatment.kind == "pulldown":
-        return _film(job, source, treatment, found)
+        return _film(job, source, index, treatment, found)
     frames = job.frame_range(len(index))
     if treatment.order is None:
         return Footage(job, source, index, frames, index, frames, treatment, found)
@@ -154,7 +161,7 @@ def describe_fields(facts: FieldFacts) -> str:
     return f"{kind}, {facts.order} field first"
 
 
-def _film(job: Job, source: MediaInfo, treatment: Treatment, found: str) -> Footage:
+def _film(job: Job, source: MediaInfo, telecined: FrameIndex, treatment: Treatment, found: str) -> Footage:
     directory = JobDirectory(job.directory.absolute())
     directory.refuse_foreign()
     assert treatment.order is not None
@@ -163,6 +170,11 @@ def _film(job: Job, source: MediaInfo, treatment: Treatment, found: str) -> Foot
     if not film.exists():
         write_film(job.input, film, order=treatment.order)
     index = scan(film)
+    # Five frames of the source became four.
+    index = replace(
+        index,
+        quantisers=telecined.quantisers.of([min(t * 5 // 4, len(telecined) - 1) for t in range(len(index))]),
+    )
     frames = job.frame_range(len(index))
     rate = source.video.average_rate
     video = replace(

@@ -11,6 +11,7 @@ from reelprior.io.hdr import HdrMetadata
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.scan import FrameIndex, scan
 from reelprior.models.noise_estimate import NoiseEstimate
+from reelprior.pipeline.compression import SourceCoding
 from reelprior.pipeline.diagnosis import VISIBLE_SIGMA_8BIT, diagnose, recommend
 from reelprior.pipeline.footage import describe_fields
 from reelprior.pipeline.noise import measure, noise_facts, sigma_8bit
@@ -54,7 +55,7 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
         )
     threshold = ChunkSettings().scene_threshold
     scenes = cut_scenes(frames, index.scene_scores, threshold=threshold)
-    found = diagnose(path, index, scenes)
+    found = diagnose(path, index, scenes, SourceCoding.of(info, index.quantisers, frames=len(index)))
     preset, why = recommend(found, info, sigma_8bit=sigma)
     video = info.video
     return {

@@ -1,5 +1,6 @@
 """The noise of a clip: given by the user as a number or a profile file, or measured on a few frames."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.scan import FrameIndex
 from reelprior.models.noise import LEAST_VARIANCE, NoiseModel
 from reelprior.models.noise_estimate import NoiseEstimate, detect_clipping, estimate_noise
-from reelprior.pipeline.compression import quantisation_of, with_coding_errors
+from reelprior.pipeline.compression import SourceCoding, with_coding_errors
 from reelprior.pipeline.noise_profile import load_profile
 from reelprior.pipeline.settings import Settings
 
@@ -22,7 +23,7 @@ _FRAMES_TO_LOOK_AT = 5
 
 
 def noise_of(
-    path: str, index: FrameIndex, frames: range, settings: Settings
+    path: str, index: FrameIndex, frames: range, settings: Settings, coding: SourceCoding
 ) -> tuple[NoiseModel, dict[str, Any]]:
     """What is known of the noise, and how it is told.
 
@@ -37,6 +38,8 @@ def noise_of(
     settings
         Say whether the noise is measured, a number or a profile. What a number leaves open, and a profile may,
         is whether the noise was clipped: a few frames tell.
+    coding
+        Of the source, whose errors are noise, too, if they are to be repaired.
 
     Returns
     -------
@@ -50,21 +53,29 @@ def noise_of(
     reelprior.io.errors.InputError
         If the frames cannot be read.
     """
-    return noise_in(path, lambda: _look(path, index, frames, settings.source.reading), settings)
+    look = functools.cache(lambda: _look(path, index, frames, settings.source.reading))
+    return noise_in(look, settings, coding, frames)
 
 
 def noise_in(
-    path: str, look: Callable[[], NDArray[np.float32]], settings: Settings
+    look: Callable[[], NDArray[np.float32]],
+    settings: Settings,
+    coding: SourceCoding,
+    frames: range | None = None,
 ) -> tuple[NoiseModel, dict[str, Any]]:
-    """The same for frames (T, 3, H, W) that ``look`` reads where they are needed."""
+    """The same for frames (T, 3, H, W) that ``look`` reads where they are needed.
+
+    ``frames`` are those of the source whose quantisers count; None for all that ``coding`` tells of.
+    """
     given = settings.denoise
     if settings.deblock:
-        quantisation = quantisation_of(path)
+        errors, source = coding.errors(frames, look)
         own = None
         if given != "none":
-            own, _ = noise_in(path, look, settings.model_copy(update={"deblock": False}))
-        noise = with_coding_errors(own, quantisation)
-        return noise, {**_facts(noise), "measured": False}
+            own, _ = noise_in(look, settings.model_copy(update={"deblock": False}), coding)
+        noise = with_coding_errors(own, errors)
+        told = {"coding_sigma_8bit": round(sigma_8bit(errors), 2), "coding": source}
+        return noise, {**_facts(noise), "measured": False, **told}
     if given == "none" and settings.scale > 1:
         # Resolution alone is asked for: what was captured is believed, but for its rounding.
         exact = NoiseModel(0.0, LEAST_VARIANCE)

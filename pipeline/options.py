@@ -50,7 +50,8 @@ DenoiseOption = Annotated[
 ]
 ScaleOption = Annotated[int | None, typer.Option(help="Super-resolution by 2, 3, 4 or 8.")]
 DeblockOption = Annotated[
-    bool | None, typer.Option("--deblock/--no-deblock", help="Repair the coding of a JPEG picture.")
+    bool | None,
+    typer.Option("--deblock/--no-deblock", help="Repair the coding of a JPEG picture or a video."),
 ]
 ScratchesOption = Annotated[
     bool | None, typer.Option("--scratches/--no-scratches", help="Find and fill line scratches.")

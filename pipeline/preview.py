@@ -30,7 +30,7 @@ from reelprior.models.device import Compute
 from reelprior.models.neighbours import Clip
 from reelprior.models.restoration import fit_key_frame, restore_clip
 from reelprior.models.temporal import Step
-from reelprior.pipeline.compression import quantisation_of
+from reelprior.pipeline.compression import SourceCoding, check_coding, quantisation_of
 from reelprior.pipeline.costs import Cost, Estimate, assumed_workload, estimate, memory_beside_frames
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.footage import nothing_to_restore, treatment_of
@@ -148,6 +148,8 @@ def make_preview(
     picture = Path(picture)
     _check(picture, settings, mask, overwrite=overwrite)
     info = probe(source)
+    if settings.deblock:
+        check_coding(info)
     settings = resolve_tile_size(settings)
     compute = Compute(settings.compute)
     handle = settings.handle_frames
@@ -158,17 +160,23 @@ def make_preview(
         moment = read_moment(info, seconds, before=around, after=around, order=treatment.order)
     elif not _asks_for_anything(settings, mask):
         raise nothing_to_restore(source)
-    noise, _ = noise_in(source, lambda: moment.frames, settings)
+    stated = SourceCoding.of(info, moment.quantisers, frames=frames_by_header(info))
+    noise, _ = noise_in(lambda: moment.frames, settings, stated)
     pixels = _PIXELS[compute.device.type] // settings.scale**2
     rows, columns = middle(info.video.height, info.video.width, pixels=pixels)
-    coding = quantisation_of(source).at(rows.start, columns.start) if settings.deblock else None
+    bounds = quantisation_of(source) if settings.deblock else None
     missing = moment.missing
     if mask is not None:
         whole_mask = open_masks(mask, size=(info.video.height, info.video.width), frames=1).read(0, 1)
         missing = whole_mask.repeat(len(moment.frames), axis=0) | (False if missing is None else missing)
     if missing is not None:
         missing = np.ascontiguousarray(missing[:, rows, columns])
-    clip = Clip(np.ascontiguousarray(moment.frames[:, :, rows, columns]), missing, noise, coding)
+    clip = Clip(
+        np.ascontiguousarray(moment.frames[:, :, rows, columns]),
+        missing,
+        noise,
+        bounds and bounds.at(rows.start, columns.start),
+    )
     wanted = range(max(0, moment.at - _FRAMES // 2), min(len(clip.frames), moment.at + _FRAMES // 2 + 1))
 
     restored, cost = _restore(clip, wanted, moment.at, settings, compute, info=info, output=output)

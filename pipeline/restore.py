@@ -170,7 +170,7 @@ class Restoration:
         check_fitting(footage)
 
         # What every task needs to know, and the plan that follows from it.
-        noise, self._noise_facts = noise_of(footage.job.input, index, frames, job.settings)
+        noise, self._noise_facts = noise_of(footage.job.input, index, frames, job.settings, footage.coding)
         source_hash = content_hash(job.input)
         self._source_sha256 = source_hash
         self._mask_sha256 = mask_hash(job.mask) if job.mask else None

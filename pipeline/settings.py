@@ -93,7 +93,7 @@ class Settings(EngineSettings):
     denoise: Annotated[Literal["auto", "none"] | float | str, BeforeValidator(_denoise_strength)] = "auto"
     """The noise: measured, left alone (only the mask is restored), sigma in 8-bit grey levels, or a profile file."""
     deblock: bool = False
-    """Whether the errors of JPEG coding are repaired, as strong as the file's own quantisation tables say they are."""
+    """Whether the errors of lossy coding are repaired, as strong as tables or quantisers of the source say they are."""
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of the restored frame in the output, the rest is the source; 0 fits nothing and changes no sample."""
     source: SourceSettings = SourceSettings()

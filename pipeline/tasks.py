@@ -27,7 +27,7 @@ from reelprior.models.settings import ComputeSettings
 from reelprior.models.temporal import Clip, Step
 from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
-from reelprior.pipeline.compression import quantisation_of
+from reelprior.pipeline.compression import noise_there, quantisation_of
 from reelprior.pipeline.effort import EffortRecorder, save_record
 from reelprior.pipeline.errors import Interrupted, PipelineError, UnfitWorker
 from reelprior.pipeline.found import needs_a_fit, tones_in
@@ -171,7 +171,7 @@ def restore_chunk(job_dir: str, chunk_id: int, device: str, threads: int) -> str
             result,
             toned[at],
             missing,
-            sigma=order.noise.sigma,
+            sigma=clip.noise.sigma,
             only_missing=order.job.restores_only_the_mask,
             feather=settings.mask.feather,
         )
@@ -262,12 +262,16 @@ def _read_clip(
         missing = np.ascontiguousarray(missing[..., *crop])
     toned = without_flicker(pixels, tones_in(directory, frames))
     within = toned if _is_within(toned) else np.clip(toned, 0, 1)
-    coding = (
-        quantisation_of(order.job.input).at(tile.read.top, tile.read.left)
-        if order.job.settings.deblock
-        else None
+    noise, bounds = order.noise, None
+    if order.job.settings.deblock:
+        noise = noise_there(noise, index.quantisers, whole=order.frames, there=frames)
+        bounds = quantisation_of(order.job.input)
+    clip = Clip(
+        frames=within,
+        missing=missing,
+        noise=noise,
+        quantisation=bounds and bounds.at(tile.read.top, tile.read.left),
     )
-    clip = Clip(frames=within, missing=missing, noise=order.noise, quantisation=coding)
     return clip, toned, pixels
 
 

@@ -2,9 +2,10 @@
 
 import cv2
 import numpy as np
+import pytest
 from photographs import photograph, psnr
 
-from reelprior.models.quantisation import Quantisation
+from reelprior.models.quantisation import Quantisation, errors_of_rate, errors_of_step
 
 #: ITU-T T.81, table K.1, times 5: libjpeg's quality 10.
 LUMA = tuple(
@@ -57,3 +58,21 @@ def test_the_strength_of_the_errors_is_near_what_they_are():
     truth = grey_photograph()
     measured = float(np.sqrt(np.mean((decoded(truth) - truth) ** 2)))
     assert measured / 2 < Quantisation((LUMA,)).noise.sigma < measured * 2
+
+
+def test_fine_steps_leave_uniform_errors_and_coarse_ones_those_of_photographs():
+    """q / sqrt(12) at a quarter of a grey level; 0.69 q^1.3 at 1000: its square root is 74.0."""
+    assert 255 * errors_of_step(0.25).sigma == pytest.approx(0.25 / np.sqrt(12), rel=0.05)
+    assert 255 * errors_of_step(1000).sigma == pytest.approx(74.0, rel=0.05)
+
+
+def test_without_a_loop_filter_a_step_leaves_more():
+    assert errors_of_step(16, loop_filter=False).sigma == pytest.approx(errors_of_step(48).sigma)
+
+
+def test_errors_grow_with_the_contrast_and_fall_with_the_root_of_the_rate():
+    clip = np.stack([photograph(48, 64)] * 2)
+    sigma = errors_of_rate(clip, bits_per_pixel=0.1).sigma
+    assert errors_of_rate(clip / 2, bits_per_pixel=0.1).sigma == pytest.approx(sigma / 2, rel=1e-3)
+    assert errors_of_rate(clip, bits_per_pixel=0.4).sigma == pytest.approx(sigma / 2, rel=1e-3)
+    assert errors_of_rate(np.zeros((1, 3, 1, 1), np.float32), bits_per_pixel=1).sigma == 0

@@ -184,8 +184,8 @@ def test_probe_sees_a_strongly_coded_jpeg(run, tmp_path):
     assert "12.6 grey levels" in facts["why"]
 
 
-def test_deblocking_what_is_no_jpeg_is_one_line(run, clip, tmp_path):
-    outcome = run("restore", clip, tmp_path / "out.mkv", "--deblock")
+def test_deblocking_a_picture_that_is_no_jpeg_is_one_line(run, tmp_path):
+    outcome = run("restore", picture(tmp_path / "small.png"), tmp_path / "out.png", "--deblock")
     assert outcome.status == 2
     assert "no JPEG" in outcome.error
 
