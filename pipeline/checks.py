@@ -40,8 +40,7 @@ def check_request(job: Job, source: MediaInfo) -> None:
     if job.mark:
         check_mark(job.mark, source=source, overwrite=job.overwrite)
     check_companions(job)
-    if job.settings.deblock:
-        check_coding(source)
+    check_coding(source, job.settings)
     if job.report and not Path(job.report).absolute().parent.is_dir():
         raise UsageError(f"--report {job.report}: its folder does not exist")
 

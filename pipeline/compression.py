@@ -18,6 +18,7 @@ from reelprior.io.quantisers import Quantisers
 from reelprior.models.noise import NoiseModel, PerChannel
 from reelprior.models.quantisation import Quantisation, errors_of_rate, errors_of_step
 from reelprior.pipeline.errors import UsageError
+from reelprior.pipeline.settings import Settings
 
 __all__ = ["SourceCoding", "check_coding", "noise_there", "quantisation_of", "with_coding_errors"]
 
@@ -36,12 +37,15 @@ class SourceCoding:
         As its decoder tells them.
     bits_per_pixel
         Of the whole file: what sound takes makes errors seem a little weaker.
+    has_lost
+        Whether its coding took something away.
     """
 
     path: str
     is_video: bool
     quantisers: Quantisers
     bits_per_pixel: float
+    has_lost: bool
 
     @classmethod
     def of(cls, source: MediaInfo, quantisers: Quantisers, *, frames: int) -> "SourceCoding":
@@ -49,7 +53,7 @@ class SourceCoding:
         video = source.video
         size = Path(source.path).stat().st_size if source.kind == "video" else 0
         rate = 8 * size / (video.width * video.height * frames)
-        return cls(source.path, source.kind == "video", quantisers, rate)
+        return cls(source.path, source.kind == "video", quantisers, rate, _has_lost(source))
 
     def stated_errors(self, frames: range | None = None) -> tuple[NoiseModel, str] | None:
         """The errors that the source states, as noise, over a range of frames or all of them, and by what; or None.
@@ -69,6 +73,8 @@ class SourceCoding:
 
     def errors(self, frames: range | None, look: Callable[[], NDArray[np.float32]]) -> tuple[NoiseModel, str]:
         """The same, estimated where they are not stated: on a few frames (T, 3, H, W) that ``look`` reads."""
+        if not self.has_lost:
+            return NoiseModel(0.0, 0.0), "none: it is coded without loss"
         stated = self.stated_errors(frames)
         if stated is not None:
             return stated[0], f"from {stated[1]}"
@@ -76,27 +82,30 @@ class SourceCoding:
         return estimate, f"estimated from {self.bits_per_pixel:.2g} bits a pixel"
 
 
-def check_coding(source: MediaInfo) -> None:
-    """Refuse to undo the coding of a source that has none.
+def check_coding(source: MediaInfo, settings: Settings) -> None:
+    """Refuse to undo the coding of a source that has none, where nothing else is to be taken off.
 
     Raises
     ------
     UsageError
-        If it is neither a JPEG picture nor a video with a lossy codec.
+        If ``settings`` ask for that, and it is neither a JPEG picture nor a video with a lossy codec.
     reelprior.io.errors.InputError
         If it cannot be read.
     """
+    if not settings.deblock or settings.denoise != "none" or _has_lost(source):
+        return
+    what = f"is coded without loss ({source.video.codec})" if source.kind == "video" else "is no JPEG picture"
+    raise UsageError(
+        f"--deblock: {source.path} {what} and states no errors to repair; give the strength of older ones instead, "
+        "such as --no-deblock --denoise 5"
+    )
+
+
+def _has_lost(source: MediaInfo) -> bool:
+    """Whether its coding took something away."""
     if source.kind == "video":
-        if is_lossless(source.video.codec):
-            raise UsageError(
-                f"--deblock: {source.path} is coded without loss ({source.video.codec}): leave it out, or give the "
-                "strength of older errors instead, such as --no-deblock --denoise 5"
-            )
-    elif quantisation_of(source.path) is None:
-        raise UsageError(
-            f"--deblock: {source.path} is no JPEG picture and states no quantisation; give the strength of its errors "
-            "instead, such as --no-deblock --denoise 5"
-        )
+        return not is_lossless(source.video.codec)
+    return quantisation_of(source.path) is not None
 
 
 def quantisation_of(path: str) -> Quantisation | None:

@@ -148,8 +148,7 @@ def make_preview(
     picture = Path(picture)
     _check(picture, settings, mask, overwrite=overwrite)
     info = probe(source)
-    if settings.deblock:
-        check_coding(info)
+    check_coding(info, settings)
     settings = resolve_tile_size(settings)
     compute = Compute(settings.compute)
     handle = settings.handle_frames

@@ -106,6 +106,17 @@ def test_noise_mask_and_scale_join_in(run, blocky, tmp_path):
     assert decoded(tmp_path / "out.mkv").shape == (2, 3, 128, 160)
 
 
+def test_a_source_without_losses_has_none_repaired(run, clean, tmp_path):
+    """By the preset, which a batch may give to all its files; on its own there would be nothing to do."""
+    source = coded(tmp_path / "lossless.mkv", clean, "ffv1")
+    outcome = run("restore", source, tmp_path / "out.mkv", "--preset", "web-video", *TINY, "--json")
+    assert outcome.status == 0, outcome.stderr
+    assert outcome.json["noise"]["coding"] == "none: it is coded without loss"
+    refused = run("restore", source, tmp_path / "no.mkv", "--deblock", *TINY)
+    assert refused.status == 2
+    assert "coded without loss (ffv1)" in refused.stderr
+
+
 def test_a_preview_goes_by_the_quantisers_too(run, blocky, tmp_path):
     done = run(
         "preview", blocky, "--at", "0.1", "-o", tmp_path / "p.png", "--preset", "jpeg", "--json", *TINY
