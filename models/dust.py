@@ -35,7 +35,7 @@ _UNSURE = 0.4
 #: Side of the square around a blob in which other suspects cast doubt on it: water and leaves glitter in crowds.
 _CROWD = 61
 #: Weights of `_signs`, and a constant: a logistic regression over two kinds of synthetic dust on fourteen stretches of
-#: eight clips, of which each is judged as well by the others'; rounded to what that means.
+#: seven clips, of which each is judged as well by the others'; rounded to what that means.
 _WEIGHTS = (3.4, -3.5, 2.45, 0.9, -1.8, 1.55, -4.3, -0.4, -0.7, 11.4)
 
 _BLOCK = np.ones((3, 3), np.uint8)

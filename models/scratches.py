@@ -55,7 +55,7 @@ _MOTION, _WITNESSES = 1.5, 0.3
 _BESIDE = 0.15
 #: Weights of the logarithm of a line's score, the root of its steps aside, the logarithm of the lines beside it, and
 #: what stays of it while the scene moves; and a constant: a logistic regression over two kinds of synthetic scratches
-#: on fourteen stretches of eight clips, of which each is judged as well by the others'; rounded to what that means.
+#: on fourteen stretches of seven clips, of which each is judged as well by the others'; rounded to what that means.
 _WEIGHTS = (4.4, -0.85, -0.55, 1.4, 8.3)
 _UNSURE = 0.4
 
