@@ -239,7 +239,7 @@ def _judge(kinds: list[_Lines], t: int) -> Plane:
     for kind, line in found:
         sure = kind.confidence(line, t, beside=_beside(line, lines, confidence.shape[1]))
         pixels = kind.pixels(line, t)
-        if len(pixels[0]) > 2 * _WIDEST * len(line.rows):  # as wide as was looked for: a post or a gap
+        if len(pixels[0]) > (2 * _WIDEST + 1) * len(line.rows):  # as wide as was looked for: a post or a gap
             sure = min(sure, _UNSURE)
         confidence[pixels] = np.maximum(confidence[pixels], sure)
     return confidence
