@@ -60,7 +60,7 @@ def _judge(grey: NDArray[np.float32], t: int, sensitivity: float) -> NDArray[np.
             continue
         box = (slice(top, top + height), slice(left, left + width))
         inside = labels[box] == label
-        evidence = float(np.minimum(around.beyond_all, line)[box][inside].mean()) / contrast
+        evidence = float((np.minimum(around.beyond_all, line) / contrast)[box][inside].mean())
         judged[box][inside] = 1 - 0.5**evidence
     with_soft_edge: NDArray[np.float32] = cv2.dilate(judged, np.ones((3, 3), np.uint8)).astype(np.float32)
     return with_soft_edge

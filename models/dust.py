@@ -19,7 +19,7 @@ from reelprior.models.surroundings import Surroundings, surroundings
 __all__ = ["find_dust"]
 
 #: Contrast beyond the neighbours' range, in [0, 1], from which a pixel makes a blob, and to which a blob extends.
-_SEED_CONTRAST, _RIM_CONTRAST = 10 / 255, 4 / 255
+_SEED_CONTRAST, _RIM_CONTRAST = 8 / 255, 3 / 255
 #: The same in standard deviations of what the flow does not explain.
 _SEED_NOISE, _RIM_NOISE = 2.0, 1.0
 #: The largest blob that is believed: a share of the picture, but at least so many pixels.
@@ -34,9 +34,12 @@ _SEARCH = 0.05
 _UNSURE = 0.4
 #: Side of the square around a blob in which other suspects cast doubt on it: water and leaves glitter in crowds.
 _CROWD = 61
-#: Weights of the logarithms of agreement, contrast beyond the range and crowd, and a constant: a logistic regression
-#: over synthetic dust on eight clips, of which each is judged as well by the seven others'; rounded to what that means.
-_WEIGHTS = (2.0, 2.1, -1.0, 8.5)
+#: Weights of `_signs`, and a constant: a logistic regression over two kinds of synthetic dust on fourteen stretches of
+#: seven clips, of which each is judged as well by the others'; rounded to what that means.
+_WEIGHTS = (3.4, -3.5, 2.45, 0.9, -1.8, 1.55, -4.3, -0.4, -0.7, 11.4)
+
+_BLOCK = np.ones((3, 3), np.uint8)
+_LEVEL = 1 / 255
 
 Plane = NDArray[np.float32]
 
@@ -76,14 +79,16 @@ def _judge(grey: NDArray[np.float32], t: int, sensitivity: float) -> Plane:
     """Confidence for every pixel of a frame, (H, W)."""
     frame, around = grey[t], surroundings(grey, t)
     confidence = np.zeros(frame.shape, np.float32)
-    seeds = around.beyond > (_SEED_CONTRAST + _SEED_NOISE * around.unexplained) / sensitivity
-    rim = around.beyond > (_RIM_CONTRAST + _RIM_NOISE * around.unexplained) / sensitivity
+    seeds = around.beyond_most > (_SEED_CONTRAST + _SEED_NOISE * around.unexplained) / sensitivity
+    rim = around.beyond_most > _RIM_CONTRAST + _RIM_NOISE * around.unexplained
     largest = max(_LARGEST_PIXELS, _LARGEST_SHARE * frame.size)
     crowd: Plane = cv2.boxFilter(rim.astype(np.float32), -1, (_CROWD, _CROWD), normalize=False).astype(
         np.float32, copy=False
     )
     for blob in _blobs(seeds, rim):
-        sure = _confidence(blob, frame, around, crowd, sensitivity)
+        signs = _signs(blob, frame, around, crowd, sensitivity)
+        logit = _WEIGHTS[-1] + sum(weight * sign for weight, sign in zip(_WEIGHTS, signs, strict=False))
+        sure = 1 / (1 + math.exp(-logit))
         if sure >= 0.5 and (blob.inside.sum() > largest or _moves(blob, grey, t, around.expected)):
             sure = _UNSURE
         part = confidence[blob.rows, blob.columns]
@@ -93,18 +98,32 @@ def _judge(grey: NDArray[np.float32], t: int, sensitivity: float) -> Plane:
     return confidence
 
 
-def _confidence(blob: _Blob, frame: Plane, around: Surroundings, crowd: Plane, sensitivity: float) -> float:
-    """How sure a blob is dust: by the neighbours' agreement, its contrast, and what else is suspect around it."""
-    box = (blob.rows, blob.columns)
-    contrast = float(np.abs(frame - around.expected)[box][blob.inside].mean())
-    agreement = contrast / max(float(around.spread[box][blob.inside].mean()), 1e-3)
-    beyond = max(float(around.beyond_all[box][blob.inside].mean()) * sensitivity, 1e-3)
+def _signs(
+    blob: _Blob, frame: Plane, around: Surroundings, crowd: Plane, sensitivity: float
+) -> tuple[float, ...]:
+    """What tells dust: logarithms of its contrast, the neighbours' disagreement and so on; and an end of the clip."""
+    inside = blob.inside
+    core = cv2.erode(inside.astype(np.uint8), _BLOCK) > 0
+    core = core if core.any() else inside
+
+    def mean(of: Plane, where: NDArray[np.bool_]) -> float:
+        return float(of[blob.rows, blob.columns][where].mean())
+
+    area = float(inside.sum())
+    outlines, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    length = max(cv2.arcLength(outline, True) for outline in outlines)
     middle = ((blob.rows.start + blob.rows.stop) // 2, (blob.columns.start + blob.columns.stop) // 2)
-    others = max(0.0, float(crowd[middle]) - float(blob.inside.sum())) + 4
-    logit = _WEIGHTS[3] + sum(
-        weight * math.log(sign) for weight, sign in zip(_WEIGHTS, (agreement, beyond, others), strict=False)
+    signs = (
+        max(mean(np.abs(frame - around.expected), core) * sensitivity, 1e-3),
+        mean(around.spread, inside) + _LEVEL,
+        mean(around.beyond, inside) * sensitivity + _LEVEL,
+        mean(around.beyond_all, inside) * sensitivity + _LEVEL / 10,
+        max(mean(around.beyond_most, core) * sensitivity, 1e-3),
+        float(core.sum()),
+        length**2 / area,  # least for a disc
+        max(0.0, float(crowd[middle]) - area) + 4,
     )
-    return 1 / (1 + math.exp(-logit))
+    return (*map(math.log, signs), float(around.one_sided))
 
 
 def _blobs(seeds: NDArray[np.bool_], rim: NDArray[np.bool_]) -> Iterator[_Blob]:
@@ -116,7 +135,7 @@ def _blobs(seeds: NDArray[np.bool_], rim: NDArray[np.bool_]) -> Iterator[_Blob]:
         rows = slice(max(0, top - 2), min(height, top + down + 2))
         columns = slice(max(0, left - 2), min(width, left + across + 2))
         inside = (labels[rows, columns] == label).astype(np.uint8)
-        yield _Blob(rows, columns, cv2.dilate(inside, np.ones((3, 3), np.uint8)) > 0)
+        yield _Blob(rows, columns, cv2.dilate(inside, _BLOCK) > 0)
 
 
 def _moves(blob: _Blob, grey: NDArray[np.float32], t: int, expected: Plane) -> bool:

@@ -1,14 +1,16 @@
 """Line scratches: thin lines along the film that stay in place while the scene moves.
 
-A pixel votes for a line if it is lighter, or darker, than both its sides. Votes are counted over rows and over the
-neighbouring frames at the same place: what is tall and lasts is a line. Whether it is a scratch is another question,
-and the scene answers it: where the scene moves, structure of the scene is found again along the motion, a scratch
-where it was (after Newson et al., 2014). Where nothing moves there are three signs of a scratch: it is tall, its
-contrast changes from frame to frame, and it runs over whatever is behind it. With too little of these, or among many of
-its kind, the line is shown as unsure and left alone.
+A pixel votes for a line if it is lighter, or darker, than both its sides, in its frame and in the mean of those before
+or after it. Nearly straight paths down the picture collect votes, across gaps where the line cannot be seen: what is
+tall, clear, straight and lasts is a line. Whether it is a scratch is another question, and the scene answers it: where
+the scene moves, structure of the scene is found again along the motion, a scratch where it was (after Newson et al.,
+2014). Where nothing moves there are three signs of a scratch: it is tall, its contrast changes from frame to frame, and
+it runs over whatever is behind it. With too little of these, or among many of its kind, the line is shown as unsure and
+left alone.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -27,21 +29,34 @@ SCRATCH_REACH = 6
 _CONTRAST = 7 / 255
 #: How much of the usual contrast of thin structure around a pixel is asked for in addition.
 _TEXTURE = 2.0
-#: Rows over which votes are counted, as a share of the height.
-_ROWS = 0.12
-#: Share of the votes, in this frame and in its neighbours, that makes a line.
-_SHARE, _LASTING = 0.5, 0.4
-#: The shortest line, as a share of the height, and how far a line may lean or waver: pixels, and pixels per row.
-_SHORTEST = 0.2
-#: Heights, as shares of the picture's, from which a line that changes or crosses things may be taken for a scratch.
-_FAIRLY_TALL, _TALL, _THROUGHOUT = 0.3, 0.5, 0.85
+#: Neighbouring frames, on either side, in which a line has to be, too.
+_LASTS = 4
+#: Share of the votes that a row of a line needs on average, and what a step aside costs, in votes.
+_NEEDED, _ASIDE = 0.4, 1.5
+#: Votes beyond those needed that make a line, as a share of the height.
+_SCORE = 0.06
+#: How far a line may lean or waver: pixels, and pixels per row.
 _WAVER, _LEAN = 4.0, 1 / 15
+#: The shortest line, as a share of the height.
+_SHORTEST = 0.2
+#: Lines are so many columns apart at least, and pixels up to so far aside belong to a line.
+_APART, _WIDEST = 4, 4
+#: Pixels with this share of a line's contrast belong to it.
+_OF_CONTRAST = 0.3
+#: Share of the height over which a line's width is measured.
+_PIECE = 0.1
+#: The height, as a share of the picture's, from which one sign of a scratch is enough where nothing moves.
+_TALL = 0.5
 #: Columns at the edges of the picture that have no side to compare with.
 _EDGE = 4
-#: Motion, in pixels, from which the scene can testify.
-_MOTION = 1.5
-#: So many lines within such a share of the width, the line itself among them, are taken for structure of the scene.
-_ALIKE, _BESIDE = 3, 0.15
+#: Motion, in pixels, from which the scene can testify, and the share of a line's rows that have to.
+_MOTION, _WITNESSES = 1.5, 0.3
+#: Lines within this share of the width are beside each other.
+_BESIDE = 0.15
+#: Weights of the logarithm of a line's score, the root of its steps aside, the logarithm of the lines beside it, and
+#: what stays of it while the scene moves; and a constant: a logistic regression over two kinds of synthetic scratches
+#: on fourteen stretches of seven clips, of which each is judged as well by the others'; rounded to what that means.
+_WEIGHTS = (4.4, -0.85, -0.55, 1.4, 8.3)
 _UNSURE = 0.4
 
 Plane = NDArray[np.float32]
@@ -69,80 +84,49 @@ def find_scratches(
 
     def judge_of(grey: Plane) -> Callable[[int], Plane]:
         # Film is lighter or darker along a scratch.
-        light, dark = (_Lines(np.float32(polarity) * grey, grey, sensitivity) for polarity in (1.0, -1.0))
-        return lambda t: np.maximum(light.judge(t), dark.judge(t))
+        scene = _Scene(grey)
+        kinds = [_Lines(np.float32(polarity) * grey, scene, sensitivity) for polarity in (1.0, -1.0)]
+        return lambda t: _judge(kinds, t)
 
     return find_by_frame(frames, wanted, judge_of)
 
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """A connected line of one frame: its box, and which pixels of the box."""
+    """A line of one frame: the column of its middle in each of some rows, and its score in votes."""
 
-    rows: slice
-    columns: slice
-    inside: NDArray[np.bool_]
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    score: float
 
 
-class _Lines:
-    """The light lines of a clip (the dark ones of its negative)."""
+class _Scene:
+    """What is behind the lines of a clip, and how it moves."""
 
-    def __init__(self, signed: NDArray[np.float32], grey: NDArray[np.float32], sensitivity: float) -> None:
+    def __init__(self, grey: Plane) -> None:
         self._grey = grey
-        self._contrast = np.stack([_line_contrast(frame) for frame in signed])
-        self._votes = np.stack([_votes(contrast, sensitivity) for contrast in self._contrast])
-        rows = max(9, round(_ROWS * grey.shape[1])) | 1
-        # A wavering line may be a pixel aside in the next rows and frames.
-        self._counted = np.stack([cv2.blur(_widened(votes), (1, rows)) for votes in self._votes])
         self._calm: dict[int, Plane] = {}
+        self._flows: dict[int, dict[int, Plane]] = {}
 
-    def judge(self, t: int) -> Plane:
-        """Confidence for every pixel of a frame, (H, W)."""
-        confidence = np.zeros(self._grey.shape[1:], np.float32)
-        others = [k for k in self._around(t) if k != t]
-        lasting = np.mean([_widened(self._counted[k]) for k in others], axis=0)
-        suspect = (self._votes[t] > 0.3) & (self._counted[t] > _SHARE) & (lasting > _LASTING)
-        lines = list(_tall(suspect, round(_SHORTEST * self._grey.shape[1])))
-        for line in lines:
-            sure = self._confidence(line, t, crowded=_crowded(line, lines, suspect.shape[1]))
-            part = confidence[line.rows, line.columns]
-            part[line.inside] = np.maximum(part[line.inside], sure)
-        return confidence
+    def flows(self, t: int) -> dict[int, Plane]:
+        """How far the scene moves sideways from a frame to some around it, in pixels."""
+        if t not in self._flows:
+            around = _around(t, len(self._grey))
+            others = {
+                around.start,
+                around.stop - 1,
+                max(around.start, t - 3),
+                min(around.stop - 1, t + 3),
+            } - {t}
+            margin = 2 * max(8, self._grey.shape[2] // 40) + 1
+            flows = {
+                k: estimate_flow(self.without_lines(t)[None], self.without_lines(k)[None])
+                for k in sorted(others)
+            }
+            self._flows = {t: {k: cv2.blur(flow[0], (margin, 5)) for k, flow in flows.items()}}
+        return self._flows[t]
 
-    def _around(self, t: int) -> range:
-        return range(max(0, t - SCRATCH_REACH), min(len(self._grey), t + SCRATCH_REACH + 1))
-
-    def _confidence(self, line: _Line, t: int, *, crowded: bool) -> float:
-        """How sure a line is a scratch."""
-        rows, columns = np.nonzero(line.inside)
-        rows, columns = rows + line.rows.start, columns + line.columns.start
-        around = self._around(t)
-        distant = max((around.start, around.stop - 1), key=lambda k: abs(k - t))
-        motion = self._motion(t, distant, line)
-        if abs(motion) >= _MOTION:
-            votes = _widened(self._votes[distant])
-            moved = np.clip(columns + round(motion), 0, votes.shape[1] - 1)
-            stays, follows = float(votes[rows, columns].mean()), float(votes[rows, moved].mean())
-            return float(np.clip(0.5 + 2 * (stays - follows - 0.15), 0, 1))
-        if crowded:
-            return _UNSURE
-        height = len(np.unique(rows)) / self._grey.shape[1]
-        changes, crosses = self._unrest(rows, columns, around), self._crosses(line, t)
-        scratch = (
-            (changes and crosses and height >= _FAIRLY_TALL)
-            or (changes and height >= _TALL)
-            or (crosses and height >= _THROUGHOUT)
-        )
-        return 0.6 if scratch else _UNSURE
-
-    def _motion(self, t: int, other: int, line: _Line) -> float:
-        """How far the scene around a line moves sideways to another frame, in pixels."""
-        flow = estimate_flow(self._without_lines(t)[None], self._without_lines(other)[None])
-        margin = max(8, self._grey.shape[2] // 40)
-        columns = slice(max(0, line.columns.start - margin), line.columns.stop + margin)
-        return float(np.median(flow[0, line.rows, columns]))
-
-    def _without_lines(self, t: int) -> Plane:
+    def without_lines(self, t: int) -> Plane:
         """A frame in which thin lines are gone, so that the flow is the scene's own."""
         if t not in self._calm:
             if len(self._calm) > 2 * SCRATCH_REACH + 2:
@@ -151,29 +135,171 @@ class _Lines:
             self._calm[t] = cv2.medianBlur(levels, 7).astype(np.float32) / 255
         return self._calm[t]
 
-    def _unrest(self, rows: NDArray[np.intp], columns: NDArray[np.intp], around: range) -> bool:
+
+class _Lines:
+    """The light lines of a clip (the dark ones of its negative)."""
+
+    def __init__(self, signed: Plane, scene: _Scene, sensitivity: float) -> None:
+        self._signed, self._scene, self._sensitivity = signed, scene, sensitivity
+        self._contrast = np.stack([_line_contrast(frame) for frame in signed])
+        self._votes = np.stack([_votes(contrast, sensitivity) for contrast in self._contrast])
+        # A wavering line may be a pixel aside in the next frames.
+        self._near = np.stack([_widened(votes) for votes in self._votes])
+        self._means: dict[range, Plane] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self._signed.shape[1], self._signed.shape[2]
+
+    def lines(self, t: int) -> list[_Line]:
+        """The lines of a frame, the clearest first."""
+        return _lines_in(self._evidence(t))
+
+    def _evidence(self, t: int) -> Plane:
+        """Votes of a frame, and of the mean of those before or after it, in which a scene that moves is blurred."""
+        sides = (range(max(0, t - _LASTS), t), range(t + 1, min(len(self._signed), t + 1 + _LASTS)))
+        lasting = [self._votes_of_mean(side) for side in sides if side]
+        evidence: Plane = 0.5 * (self._votes[t] + np.max(lasting, axis=0))
+        return evidence
+
+    def _votes_of_mean(self, frames: range) -> Plane:
+        if frames not in self._means:
+            mean = self._signed[frames.start : frames.stop].mean(axis=0)
+            # A line may waver.
+            self._means[frames] = _widened(_votes(_line_contrast(mean), self._sensitivity))
+        return self._means[frames]
+
+    def confidence(self, line: _Line, t: int, *, beside: int) -> float:
+        """How sure a line is a scratch, of which so many others as clear are beside it."""
+        height, length = self._signed.shape[1], len(line.rows)
+        moves, stays = self._testimony(line, t)
+        aside = float(np.abs(np.diff(line.columns)).sum()) / length * height
+        signs = (math.log(line.score / height), math.sqrt(aside), math.log(1 + beside), stays)
+        logit = _WEIGHTS[4] + sum(weight * sign for weight, sign in zip(_WEIGHTS, signs, strict=False))
+        sure = 1 / (1 + math.exp(-logit))
+        if moves:
+            return sure if stays > 0 else min(sure, _UNSURE)
+        changes, crosses = self._unrest(line, t), self._crosses(line, t)
+        needed = {2: 0.0, 1: _TALL, 0: np.inf}[changes + crosses]
+        return sure if length >= needed * height else min(sure, _UNSURE)
+
+    def _testimony(self, line: _Line, t: int) -> tuple[bool, float]:
+        """Whether the scene moves sideways behind a line, and how much more of the line stays than goes with it."""
+        clearest = (0.0, 0.0)
+        for k, flow in self._scene.flows(t).items():
+            motion = flow[line.rows, line.columns]
+            tells = np.abs(motion) >= _MOTION
+            if tells.mean() >= _WITNESSES:
+                moved = np.clip(line.columns + np.rint(motion).astype(np.intp), 0, flow.shape[1] - 1)
+                stays, follows = (
+                    float(self._near[k][line.rows, at][tells].mean()) for at in (line.columns, moved)
+                )
+                clearest = max(clearest, (stays, follows), key=max)
+        return max(clearest) > 0, clearest[0] - clearest[1]
+
+    def pixels(self, line: _Line, t: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The pixels of a line, rows and columns: its middle, and what beside it has a share of its contrast."""
+        reach = np.arange(-_WIDEST - 2, _WIDEST + 3)
+        columns = np.clip(line.columns[:, None] + reach, 0, self.size[1] - 1)
+        rows = np.broadcast_to(line.rows[:, None], columns.shape)
+        # A single row is noise.
+        profile = cv2.blur(self._signed[t][rows, columns], (1, round(_PIECE * self.size[0]) | 1))
+        left, right = profile[:, :2].mean(axis=1, keepdims=True), profile[:, -2:].mean(axis=1, keepdims=True)
+        profile = profile - left - (right - left) * np.linspace(0, 1, len(reach), dtype=np.float32)
+        whole = np.median(profile, axis=0, keepdims=True)
+        usual = float(whole.max())
+        # Where the line itself is hardly seen, its width is not either: there it is as wide as elsewhere.
+        wide = np.minimum(_thick(profile, usual), _widened(_thick(whole, usual)))
+        soft = _widened(wide) > 0
+        return rows[soft], columns[soft]
+
+    def _unrest(self, line: _Line, t: int) -> bool:
         """Whether the line's contrast changes from frame to frame more than noise explains."""
-        contrasts = self._contrast[around.start : around.stop, rows, columns]
+        around = _around(t, len(self._signed))
+        contrasts = self._contrast[around.start : around.stop, line.rows, line.columns]
         change = float(contrasts.std(axis=0).mean())
         return change > 0.2 * float(contrasts.mean()) + 2 / 255
 
     def _crosses(self, line: _Line, t: int) -> bool:
         """Whether what is behind the line changes along it: an object's own line ends with the object."""
-        middle = (line.columns.start + line.columns.stop) // 2
-        strip = self._without_lines(t)[line.rows, max(0, middle - 6) : middle + 7].mean(axis=1)
-        return float(strip.max() - strip.min()) > 0.1
+        behind = cv2.blur(self._scene.without_lines(t), (13, 1))[line.rows, line.columns]
+        return float(behind.max() - behind.min()) > 0.1
 
 
-def _crowded(line: _Line, lines: list[_Line], width: int) -> bool:
-    """Whether a line is one of a row of such lines: panelling, a fence, a grille."""
-    middle = (line.rows.start + line.rows.stop) / 2
-    beside = [
-        other
+def _around(t: int, count: int) -> range:
+    return range(max(0, t - SCRATCH_REACH), min(count, t + SCRATCH_REACH + 1))
+
+
+def _judge(kinds: list[_Lines], t: int) -> Plane:
+    """Confidence for every pixel of a frame, (H, W)."""
+    confidence = np.zeros(kinds[0].size, np.float32)
+    found = [(kind, line) for kind in kinds for line in kind.lines(t)]
+    lines = [line for _, line in found]
+    for kind, line in found:
+        sure = kind.confidence(line, t, beside=_beside(line, lines, confidence.shape[1]))
+        pixels = kind.pixels(line, t)
+        if len(pixels[0]) > (2 * _WIDEST + 1) * len(line.rows):  # as wide as was looked for: a post or a gap
+            sure = min(sure, _UNSURE)
+        confidence[pixels] = np.maximum(confidence[pixels], sure)
+    return confidence
+
+
+def _beside(line: _Line, lines: list[_Line], width: int) -> int:
+    """How many other lines, half as clear at least, are beside a line: panelling, a fence, a grille, grass."""
+    return sum(
+        other is not line
+        and other.score >= line.score / 2
+        and abs(float(other.columns.mean() - line.columns.mean())) <= _BESIDE * width
+        and len(np.intersect1d(other.rows, line.rows)) > len(line.rows) / 2
         for other in lines
-        if abs(other.columns.start - line.columns.start) <= _BESIDE * width
-        and other.rows.start <= middle < other.rows.stop
-    ]
-    return len(beside) > _ALIKE  # itself among them
+    )
+
+
+def _lines_in(evidence: Plane) -> list[_Line]:
+    """Paths down the picture with the most votes beyond those needed, the clearest first.
+
+    The best path that ends at a pixel is the best that ends in the row above, or none, and the pixel (Viterbi 1967;
+    Smith and Waterman 1981 for what begins and ends anywhere). Gaps are crossed where both sides make up for them.
+    """
+    height, width = evidence.shape
+    own = evidence - np.float32(_NEEDED)
+    own[:, :_EDGE] = own[:, -_EDGE:] = -1
+    score, came = np.zeros_like(own), np.zeros(own.shape, np.int8)
+    above = np.zeros(width + 2, np.float32)
+    for y in range(height):
+        ways = np.stack([above[1:-1], above[:-2] - np.float32(_ASIDE), above[2:] - np.float32(_ASIDE)])
+        came[y] = np.array([0, -1, 1], np.int8)[ways.argmax(axis=0)]
+        score[y] = own[y] + np.maximum(ways.max(axis=0), 0)
+        above[1:-1] = np.maximum(score[y], 0)
+    least = _SCORE * height
+    peaks = (score >= least) & (score == cv2.dilate(score, np.ones((3, 2 * _APART + 1), np.uint8)))
+    ends = np.argwhere(peaks)[np.argsort(-score[peaks], kind="stable")]
+    lines: list[_Line] = []
+    for end in ends:
+        rows, columns = _path(score, came, (int(end[0]), int(end[1])))
+        aside = float(np.abs(np.diff(columns)).sum())
+        line = _Line(rows, columns, float(own[rows, columns].sum()) - _ASIDE * aside)
+        straight = aside <= _WAVER + _LEAN * len(rows)
+        if line.score < least or len(rows) < _SHORTEST * height or not straight:
+            continue
+        lines.append(line)
+        for beside in range(-_APART, _APART + 1):
+            score[line.rows, np.clip(line.columns + beside, 0, width - 1)] = 0  # taken
+    return lines
+
+
+def _path(
+    score: Plane, came: NDArray[np.int8], end: tuple[int, int]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the path to an end, from where it begins or leaves what is taken."""
+    y, x = end
+    columns: list[int] = []
+    while y >= 0 and score[y, x] > 0:
+        columns.append(x)
+        x += int(came[y, x])
+        y -= 1
+    return np.arange(y + 1, end[0] + 1), np.array(columns[::-1], np.intp)
 
 
 def _line_contrast(signed: Plane) -> Plane:
@@ -190,6 +316,18 @@ def _line_contrast(signed: Plane) -> Plane:
     wide = cv2.blur(calm, (3, 1)) - _side(_shifted(sides, -4), _shifted(sides, 3))
     contrast: Plane = np.maximum(np.maximum(thin, wide), 0)
     return contrast
+
+
+def _thick(profile: Plane, usual: float) -> Plane:
+    """1 at the middle of each row and beside it as far as the contrast is a share of the middle's; else 0."""
+    centre = profile.shape[1] // 2
+    peak = profile[:, centre - 1 : centre + 2].max(axis=1, keepdims=True)
+    thick = profile > _OF_CONTRAST * np.maximum(peak, usual)
+    thick[:, centre] = True
+    for half in (thick[:, centre:], thick[:, centre::-1]):
+        np.logical_and.accumulate(half, axis=1, out=half)
+    marked: Plane = thick.astype(np.float32)
+    return marked
 
 
 def _side(left: Plane, right: Plane) -> Plane:
@@ -215,19 +353,3 @@ def _widened(votes: Plane) -> Plane:
     """Each pixel the largest of itself and its neighbours left and right."""
     widened: Plane = cv2.dilate(votes, np.ones((1, 3), np.uint8)).astype(np.float32, copy=False)
     return widened
-
-
-def _tall(suspect: NDArray[np.bool_], shortest: int) -> Iterator[_Line]:
-    """Lines of a certain height, gaps bridged, each a pixel wider on both sides for its soft edge."""
-    gap = max(7, shortest // 2) | 1
-    bridged = cv2.morphologyEx(suspect.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((gap, 1), np.uint8))
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(bridged, connectivity=8)
-    width = suspect.shape[1]
-    for label in range(1, count):
-        left, top, across, down = boxes[label, :4]
-        at_edge = left < _EDGE or left + across > width - _EDGE
-        if at_edge or down < shortest or across > _WAVER + _LEAN * down:
-            continue
-        rows, columns = slice(top, top + down), slice(max(0, left - 1), min(width, left + across + 1))
-        inside = (labels[rows, columns] == label).astype(np.uint8)
-        yield _Line(rows, columns, cv2.dilate(inside, np.ones((1, 3), np.uint8)) > 0)

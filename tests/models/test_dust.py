@@ -19,6 +19,25 @@ def test_dust_on_a_moving_scene_is_found():
     assert recall > 0.75
 
 
+def test_dust_is_found_to_its_soft_rim():
+    clip = moving()
+    rows, columns = np.mgrid[:96, :112]
+    cover = np.clip(4.5 - np.hypot(rows - 40, columns - 60), 0, 2).astype(np.float32) / 2
+    clip[3] += 0.8 * cover * (0.02 - clip[3])
+    found = find_dust(clip).mask[3]
+    assert found[cover > 0.1].mean() > 0.95
+    assert found.sum() < 2 * (cover > 0).sum()
+
+
+def test_dust_is_found_though_a_neighbour_has_some_at_the_same_place():
+    clip = np.full((7, 3, 96, 112), 0.4, np.float32)
+    clip[3, :, 40:46, 50:56] = 0.9
+    clip[5, :, 42:48, 52:58] = 0.9
+    found = find_dust(clip).mask
+    assert found[3, 40:46, 50:56].mean() > 0.9
+    assert not found[4].any()
+
+
 def test_a_clean_scene_has_next_to_none():
     assert find_dust(moving()).mask.mean() < 3e-4
 
