@@ -5,19 +5,19 @@ or after it. Nearly straight paths down the picture collect votes, across gaps w
 tall, clear, straight and lasts is a line. Whether it is a scratch is another question, and the scene answers it: where
 the scene moves, structure of the scene is found again along the motion, a scratch where it was (after Newson et al.,
 2014). Where nothing moves there are three signs of a scratch: it is tall, its contrast changes from frame to frame, and
-it runs over whatever is behind it. With too little of these, or among many of its kind, the line is shown as unsure and
-left alone.
+it runs over whatever is behind it, which is the same on both sides. With too little of these, or among many of its
+kind, the line is shown as unsure and left alone.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from reelprior.models.defects import Defects, find_by_frame
+from reelprior.models.lines import Line, Plane, line_contrast, line_votes, lines_in, widened
 from reelprior.models.warp import estimate_flow
 
 __all__ = ["SCRATCH_REACH", "find_scratches"]
@@ -25,30 +25,21 @@ __all__ = ["SCRATCH_REACH", "find_scratches"]
 #: Frames on each side that the verdict on a frame depends on.
 SCRATCH_REACH = 6
 
-#: Contrast, in [0, 1], at which a pixel has a whole vote where the picture is plain.
-_CONTRAST = 7 / 255
-#: How much of the usual contrast of thin structure around a pixel is asked for in addition.
-_TEXTURE = 2.0
 #: Neighbouring frames, on either side, in which a line has to be, too.
 _LASTS = 4
-#: Share of the votes that a row of a line needs on average, and what a step aside costs, in votes.
-_NEEDED, _ASIDE = 0.4, 1.5
-#: Votes beyond those needed that make a line, as a share of the height.
-_SCORE = 0.06
-#: How far a line may lean or waver: pixels, and pixels per row.
-_WAVER, _LEAN = 4.0, 1 / 15
-#: The shortest line, as a share of the height.
-_SHORTEST = 0.2
-#: Lines are so many columns apart at least, and pixels up to so far aside belong to a line.
-_APART, _WIDEST = 4, 4
+#: Pixels up to so many columns aside belong to a line.
+_WIDEST = 4
 #: Pixels with this share of a line's contrast belong to it.
 _OF_CONTRAST = 0.3
 #: Share of the height over which a line's width is measured.
 _PIECE = 0.1
 #: The height, as a share of the picture's, from which one sign of a scratch is enough where nothing moves.
 _TALL = 0.5
-#: Columns at the edges of the picture that have no side to compare with.
-_EDGE = 4
+#: Standard deviations in a median absolute one, for normal noise.
+_DEVIATIONS = 1.4826
+#: What is behind a line lies between these columns on both sides of it, and differs by this much along it at least;
+#: across it by no more than this share of that.
+_BEHIND, _VARIED, _SAME_SIDES = (4, 8), 0.1, 0.8
 #: Motion, in pixels, from which the scene can testify, and the share of a line's rows that have to.
 _MOTION, _WITNESSES = 1.5, 0.3
 #: Lines within this share of the width are beside each other.
@@ -58,8 +49,6 @@ _BESIDE = 0.15
 #: on fourteen stretches of seven clips, of which each is judged as well by the others'; rounded to what that means.
 _WEIGHTS = (4.4, -0.85, -0.55, 1.4, 8.3)
 _UNSURE = 0.4
-
-Plane = NDArray[np.float32]
 
 
 def find_scratches(
@@ -89,15 +78,6 @@ def find_scratches(
         return lambda t: _judge(kinds, t)
 
     return find_by_frame(frames, wanted, judge_of)
-
-
-@dataclass(frozen=True, eq=False)
-class _Line:
-    """A line of one frame: the column of its middle in each of some rows, and its score in votes."""
-
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    score: float
 
 
 class _Scene:
@@ -141,10 +121,10 @@ class _Lines:
 
     def __init__(self, signed: Plane, scene: _Scene, sensitivity: float) -> None:
         self._signed, self._scene, self._sensitivity = signed, scene, sensitivity
-        self._contrast = np.stack([_line_contrast(frame) for frame in signed])
-        self._votes = np.stack([_votes(contrast, sensitivity) for contrast in self._contrast])
+        self._contrast = np.stack([line_contrast(frame) for frame in signed])
+        self._votes = np.stack([line_votes(contrast, sensitivity) for contrast in self._contrast])
         # A wavering line may be a pixel aside in the next frames.
-        self._near = np.stack([_widened(votes) for votes in self._votes])
+        self._near = np.stack([widened(votes) for votes in self._votes])
         self._means: dict[range, Plane] = {}
 
     @property
@@ -152,9 +132,9 @@ class _Lines:
         """(height, width)."""
         return self._signed.shape[1], self._signed.shape[2]
 
-    def lines(self, t: int) -> list[_Line]:
+    def lines(self, t: int) -> list[Line]:
         """The lines of a frame, the clearest first."""
-        return _lines_in(self._evidence(t))
+        return lines_in(self._evidence(t))
 
     def _evidence(self, t: int) -> Plane:
         """Votes of a frame, and of the mean of those before or after it, in which a scene that moves is blurred."""
@@ -167,10 +147,10 @@ class _Lines:
         if frames not in self._means:
             mean = self._signed[frames.start : frames.stop].mean(axis=0)
             # A line may waver.
-            self._means[frames] = _widened(_votes(_line_contrast(mean), self._sensitivity))
+            self._means[frames] = widened(line_votes(line_contrast(mean), self._sensitivity))
         return self._means[frames]
 
-    def confidence(self, line: _Line, t: int, *, beside: int) -> float:
+    def confidence(self, line: Line, t: int, *, beside: int) -> float:
         """How sure a line is a scratch, of which so many others as clear are beside it."""
         height, length = self._signed.shape[1], len(line.rows)
         moves, stays = self._testimony(line, t)
@@ -184,7 +164,7 @@ class _Lines:
         needed = {2: 0.0, 1: _TALL, 0: np.inf}[changes + crosses]
         return sure if length >= needed * height else min(sure, _UNSURE)
 
-    def _testimony(self, line: _Line, t: int) -> tuple[bool, float]:
+    def _testimony(self, line: Line, t: int) -> tuple[bool, float]:
         """Whether the scene moves sideways behind a line, and how much more of the line stays than goes with it."""
         clearest = (0.0, 0.0)
         for k, flow in self._scene.flows(t).items():
@@ -198,7 +178,7 @@ class _Lines:
                 clearest = max(clearest, (stays, follows), key=max)
         return max(clearest) > 0, clearest[0] - clearest[1]
 
-    def pixels(self, line: _Line, t: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def pixels(self, line: Line, t: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The pixels of a line, rows and columns: its middle, and what beside it has a share of its contrast."""
         reach = np.arange(-_WIDEST - 2, _WIDEST + 3)
         columns = np.clip(line.columns[:, None] + reach, 0, self.size[1] - 1)
@@ -210,21 +190,34 @@ class _Lines:
         whole = np.median(profile, axis=0, keepdims=True)
         usual = float(whole.max())
         # Where the line itself is hardly seen, its width is not either: there it is as wide as elsewhere.
-        wide = np.minimum(_thick(profile, usual), _widened(_thick(whole, usual)))
-        soft = _widened(wide) > 0
+        wide = np.minimum(_thick(profile, usual), widened(_thick(whole, usual)))
+        soft = widened(wide) > 0
         return rows[soft], columns[soft]
 
-    def _unrest(self, line: _Line, t: int) -> bool:
+    def _unrest(self, line: Line, t: int) -> bool:
         """Whether the line's contrast changes from frame to frame more than noise explains."""
         around = _around(t, len(self._signed))
-        contrasts = self._contrast[around.start : around.stop, line.rows, line.columns]
-        change = float(contrasts.std(axis=0).mean())
+        # A picture that is unsteady in its gate moves its own lines a pixel aside, or jumps for a frame or two: that is
+        # no unrest of theirs.
+        contrasts = np.stack([widened(self._contrast[k])[line.rows, line.columns] for k in around])
+        usual = np.median(contrasts, axis=0)
+        change = _DEVIATIONS * float(np.median(np.abs(contrasts - usual), axis=0).mean())
         return change > 0.2 * float(contrasts.mean()) + 2 / 255
 
-    def _crosses(self, line: _Line, t: int) -> bool:
-        """Whether what is behind the line changes along it: an object's own line ends with the object."""
-        behind = cv2.blur(self._scene.without_lines(t), (13, 1))[line.rows, line.columns]
-        return float(behind.max() - behind.min()) > 0.1
+    def _crosses(self, line: Line, t: int) -> bool:
+        """Whether what is behind the line changes along it, and is the same on both of its sides.
+
+        An object's own line ends with the object, and a corner or a door frame parts two things.
+        """
+        calm, width = self._scene.without_lines(t), self.size[1]
+        sides = []
+        for way in (-1, 1):
+            columns = np.clip(line.columns[:, None] + way * np.arange(*_BEHIND), 0, width - 1)
+            side: Plane = calm[line.rows[:, None], columns].mean(axis=1, keepdims=True)
+            sides.append(cv2.blur(side, (1, 5)))
+        behind = 0.5 * (sides[0] + sides[1])
+        across = float(np.abs(sides[0] - sides[1]).mean())
+        return float(np.ptp(behind)) > _VARIED and across < _SAME_SIDES * float(behind.std())
 
 
 def _around(t: int, count: int) -> range:
@@ -245,7 +238,7 @@ def _judge(kinds: list[_Lines], t: int) -> Plane:
     return confidence
 
 
-def _beside(line: _Line, lines: list[_Line], width: int) -> int:
+def _beside(line: Line, lines: list[Line], width: int) -> int:
     """How many other lines, half as clear at least, are beside a line: panelling, a fence, a grille, grass."""
     return sum(
         other is not line
@@ -254,68 +247,6 @@ def _beside(line: _Line, lines: list[_Line], width: int) -> int:
         and len(np.intersect1d(other.rows, line.rows)) > len(line.rows) / 2
         for other in lines
     )
-
-
-def _lines_in(evidence: Plane) -> list[_Line]:
-    """Paths down the picture with the most votes beyond those needed, the clearest first.
-
-    The best path that ends at a pixel is the best that ends in the row above, or none, and the pixel (Viterbi 1967;
-    Smith and Waterman 1981 for what begins and ends anywhere). Gaps are crossed where both sides make up for them.
-    """
-    height, width = evidence.shape
-    own = evidence - np.float32(_NEEDED)
-    own[:, :_EDGE] = own[:, -_EDGE:] = -1
-    score, came = np.zeros_like(own), np.zeros(own.shape, np.int8)
-    above = np.zeros(width + 2, np.float32)
-    for y in range(height):
-        ways = np.stack([above[1:-1], above[:-2] - np.float32(_ASIDE), above[2:] - np.float32(_ASIDE)])
-        came[y] = np.array([0, -1, 1], np.int8)[ways.argmax(axis=0)]
-        score[y] = own[y] + np.maximum(ways.max(axis=0), 0)
-        above[1:-1] = np.maximum(score[y], 0)
-    least = _SCORE * height
-    peaks = (score >= least) & (score == cv2.dilate(score, np.ones((3, 2 * _APART + 1), np.uint8)))
-    ends = np.argwhere(peaks)[np.argsort(-score[peaks], kind="stable")]
-    lines: list[_Line] = []
-    for end in ends:
-        rows, columns = _path(score, came, (int(end[0]), int(end[1])))
-        aside = float(np.abs(np.diff(columns)).sum())
-        line = _Line(rows, columns, float(own[rows, columns].sum()) - _ASIDE * aside)
-        straight = aside <= _WAVER + _LEAN * len(rows)
-        if line.score < least or len(rows) < _SHORTEST * height or not straight:
-            continue
-        lines.append(line)
-        for beside in range(-_APART, _APART + 1):
-            score[line.rows, np.clip(line.columns + beside, 0, width - 1)] = 0  # taken
-    return lines
-
-
-def _path(
-    score: Plane, came: NDArray[np.int8], end: tuple[int, int]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the path to an end, from where it begins or leaves what is taken."""
-    y, x = end
-    columns: list[int] = []
-    while y >= 0 and score[y, x] > 0:
-        columns.append(x)
-        x += int(came[y, x])
-        y -= 1
-    return np.arange(y + 1, end[0] + 1), np.array(columns[::-1], np.intp)
-
-
-def _line_contrast(signed: Plane) -> Plane:
-    """How much lighter than both sides a pixel's line is, for lines of 1 to 3 pixels; never below 0.
-
-    Half the difference of the sides is taken off: beside an edge of the scene they differ, beside a scratch they do
-    not.
-    """
-    calm: Plane = cv2.blur(signed, (1, 5)).astype(np.float32, copy=False)
-    sides: Plane = cv2.blur(calm, (2, 1), anchor=(0, 0)).astype(
-        np.float32, copy=False
-    )  # this column and the next
-    thin = calm - _side(_shifted(sides, -3), _shifted(sides, 2))
-    wide = cv2.blur(calm, (3, 1)) - _side(_shifted(sides, -4), _shifted(sides, 3))
-    contrast: Plane = np.maximum(np.maximum(thin, wide), 0)
-    return contrast
 
 
 def _thick(profile: Plane, usual: float) -> Plane:
@@ -328,28 +259,3 @@ def _thick(profile: Plane, usual: float) -> Plane:
         np.logical_and.accumulate(half, axis=1, out=half)
     marked: Plane = thick.astype(np.float32)
     return marked
-
-
-def _side(left: Plane, right: Plane) -> Plane:
-    side: Plane = np.maximum(left, right) + 0.5 * np.abs(left - right)
-    return side
-
-
-def _votes(contrast: Plane, sensitivity: float) -> Plane:
-    """From 0 to 1: the contrast against what is asked for, which is more where thin structure is common."""
-    height, width = contrast.shape
-    usual = cv2.blur(contrast, (max(15, width // 8) | 1, max(15, height // 8) | 1))
-    votes: Plane = np.clip(contrast * sensitivity / (_CONTRAST + _TEXTURE * usual), 0, 1)
-    return votes
-
-
-def _shifted(picture: Plane, by: int) -> Plane:
-    """The picture's value ``by`` columns to the right, its edges repeated."""
-    width = picture.shape[1]
-    return picture[:, np.clip(np.arange(width) + by, 0, width - 1)]
-
-
-def _widened(votes: Plane) -> Plane:
-    """Each pixel the largest of itself and its neighbours left and right."""
-    widened: Plane = cv2.dilate(votes, np.ones((1, 3), np.uint8)).astype(np.float32, copy=False)
-    return widened

@@ -78,5 +78,16 @@ def test_a_restless_line_on_a_still_scene_is_a_scratch():
     assert find_scratches(clip).mask[4, :, 50:52].mean() > 0.9
 
 
+def test_the_corner_of_a_room_is_none_though_the_picture_jumps():
+    """Two walls, each light above and dark below in its own way, and the edge between them; two frames jumped aside."""
+    rows = np.linspace(0, 1, 120, dtype=np.float32)[:, None]
+    wall = np.where(np.arange(120) < 60, 0.65 - 0.3 * rows, 0.35 + 0.05 * np.sin(9 * rows)).astype(np.float32)
+    wall[:, 59:61] = 0.9
+    clip = np.stack([np.roll(wall, 3 if t in (2, 6) else 0, axis=1) for t in range(9)])[:, None]
+    found = find_scratches(np.repeat(clip, 3, axis=1))
+    assert (found.confidence[4, 10:110, 59:61] > 0).mean() > 0.9, "it is shown"
+    assert not found.mask.any()
+
+
 def test_two_frames_tell_nothing():
     assert not find_scratches(moving(2)).confidence.any()
