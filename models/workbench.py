@@ -1,0 +1,117 @@
+"""The workbench: a clip with what every way of restoring it needs.
+
+Its frames as classical means show them, a prior, its neighbours as observations, and the filter.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reelprior.models.collaborative import collaborate
+from reelprior.models.device import Compute
+from reelprior.models.first_look import look_at
+from reelprior.models.fit import Prior
+from reelprior.models.lost import holes_of, lost_frames
+from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.noise import NoiseModel
+from reelprior.models.observation import Observation
+from reelprior.models.progress import Progress, Told
+from reelprior.models.refinement import refine_unseen
+from reelprior.models.settings import EngineSettings
+
+__all__ = ["FILTERING", "Workbench"]
+
+#: Share of a chunk's work, for the display, that filtering results takes.
+FILTERING = 0.1
+
+
+class Workbench:
+    """A clip on it.
+
+    Parameters
+    ----------
+    clip
+        The frames and, on both sides, neighbours of the same scene as far as there are.
+    engine, compute, seed
+        Settings, where to compute, and the seed of weights, code and held-out pixels.
+    """
+
+    def __init__(self, clip: Clip, engine: EngineSettings, compute: Compute, seed: int) -> None:
+        self.clip, self.engine, self.compute, self.seed = clip, engine, compute, seed
+        self.noise = clip.noise if engine.fit.clipping else NoiseModel(clip.noise.gain, clip.noise.offset)
+        self.lost = lost_frames(clip.missing, len(clip.frames))
+        #: (T, 3, H, W): the frames as classical means show them.
+        self.shown = look_at(clip, sigma=self.noise.sigma, fusion=engine.fusion, compute=self.compute)
+        #: (T, H, W), True where no observation says anything: holes, until neighbours are found to show them.
+        self.unseen = None if clip.missing is None else np.stack([holes_of(one) for one in clip.missing])
+        self.prior = self.new_prior(seed)
+
+    @property
+    def filters(self) -> bool:
+        """Whether results are filtered together with what was captured."""
+        return self.engine.collaborative.enabled
+
+    def look_closer(self, told: Told) -> None:
+        """Filter the quick denoisings together before they guide: a better guide, and a better flow."""
+        count = len(self.shown)
+        self.shown = self.collaborated(self.clip, self.shown, lambda done: told(done - 1, done / count, None))
+
+    def filtered(
+        self, wanted: range, restored: NDArray[np.float32], progress: Progress
+    ) -> NDArray[np.float32]:
+        """What was captured, filtered together with the prior's results as the pilot."""
+        told = progress.part(FILTERING)
+        filtered = self.collaborated(
+            self.clip.part(wanted),
+            restored,
+            lambda done: told(wanted[done - 1], done / len(wanted), None),
+        )
+        if self.unseen is None:
+            return filtered
+        return refine_unseen(
+            filtered,
+            self.unseen[wanted.start : wanted.stop],
+            engine=self.engine,
+            compute=self.compute,
+            on_step=lambda share: told(wanted.stop - 1, 1.0, None),
+        )
+
+    def note_unseen(self, t: int, fused: Observation) -> None:
+        """Remember where a frame's fused observation says nothing."""
+        if self.unseen is not None and self.clip.missing is not None:
+            nowhere = (fused.weight.amax((0, 1)) == 0).cpu().numpy()
+            self.unseen[t] = nowhere & holes_of(self.clip.missing[t])
+
+    def collaborated(
+        self, clip: Clip, pilots: NDArray[np.float32], on_frame: Callable[[int], None]
+    ) -> NDArray[np.float32]:
+        """A clip filtered together, with pilots for its frames; ``on_frame`` hears how many are done."""
+        return collaborate(
+            clip,
+            pilots,
+            self.noise,
+            settings=self.engine.collaborative,
+            compute=self.compute,
+            on_frame=on_frame,
+        )
+
+    def neighbours(self, seen: NDArray[np.float32]) -> Neighbours:
+        """The clip's neighbours, for pictures (T, 3, H, W) of it that show motion and visibility."""
+        return Neighbours(self.clip, seen, self.engine.fusion, self.compute)
+
+    def guides(self, own: Tensor, neighbour: Tensor) -> Tensor | None:
+        """(1, 6, H, W): the frame itself without its noise, and the neighbouring result on its grid."""
+        return torch.cat([own, neighbour], 1) if self.engine.network.guided else None
+
+    def new_prior(self, seed: int) -> Prior:
+        """A prior at its random start."""
+        return Prior(
+            self.engine,
+            self.compute,
+            size=(self.clip.frames.shape[2], self.clip.frames.shape[3]),
+            guide_channels=6 if self.engine.network.guided else 0,
+            seed=seed,
+        )
