@@ -47,7 +47,14 @@ def chunk_times(job_dir):
 
 def worker_processes(command):
     children = psutil.Process(command.process.pid).children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in children if "spawn_main" in _command_line(child)]
+
+
+def _command_line(process):
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return ""
 
 
 def test_a_killed_run_continues_and_keeps_finished_chunks(clip, start, run, undisturbed, tmp_path):
