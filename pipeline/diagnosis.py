@@ -57,7 +57,7 @@ class Diagnosis:
     coding_sigma_8bit
         Errors of coding in 8-bit grey levels, as tables or quantisers of the source state them; 0 for what states none.
     coding
-        What states them, in words.
+        By what they are stated, in words.
     """
 
     dust_percent: float = 0.0
@@ -68,7 +68,7 @@ class Diagnosis:
     unsteadiness_px: float = 0.0
     blockiness: float = 1.0
     coding_sigma_8bit: float = 0.0
-    coding: str = ""
+    coding: str = "not stated"
 
 
 def diagnose(path: str, index: FrameIndex, scenes: Sequence[range], coding: SourceCoding) -> Diagnosis:
@@ -100,7 +100,9 @@ def diagnose(path: str, index: FrameIndex, scenes: Sequence[range], coding: Sour
         found.append(_look(path, index, range(start, min(scene.stop, start + _LENGTH))))
     logo = float(100 * logo_in(path, index).mask.mean())
     stated = coding.stated_errors()
-    errors, stated_by = (0.0, "") if stated is None else (round(255 * stated[0].sigma, 2), stated[1])
+    errors, stated_by = (
+        (0.0, Diagnosis.coding) if stated is None else (round(255 * stated[0].sigma, 2), stated[1])
+    )
     if not found:
         return Diagnosis(logo_percent=logo, coding_sigma_8bit=errors, coding=stated_by)
     dust, scratches, dropouts, flicker, jumps, blocks = np.mean(found, axis=0)
@@ -144,7 +146,7 @@ def _by_coding(diagnosis: Diagnosis, info: MediaInfo, sigma_8bit: float) -> tupl
     coding, blocks = diagnosis.coding_sigma_8bit, diagnosis.blockiness
     if coding >= max(_CODED_8BIT, sigma_8bit):
         preset = "web-video" if info.kind == "video" else "jpeg"
-        return preset, f"{diagnosis.coding} leave errors of {coding:.1f} grey levels"
+        return preset, f"coding has left errors of {coding:.1f} grey levels, by {diagnosis.coding}"
     if blocks >= _BLOCKY and info.video.codec in _BLOCK_CODECS:
         return "web-video", f"borders of 8x8 blocks are {blocks:.2f} times as steep as their surroundings"
     return None
