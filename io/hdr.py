@@ -9,10 +9,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import av
 from av.sidedata.sidedata import Type
+
+from reelprior.io.side_data import side_data_of
 
 __all__ = ["HdrMetadata", "hdr_of"]
 
@@ -92,11 +93,7 @@ class HdrMetadata:
 
 def hdr_of(frame: av.VideoFrame) -> HdrMetadata | None:
     """What a decoded frame says; ``None`` where it says nothing."""
-    try:
-        side_data: Any = frame.side_data  # PyAV's stubs know names as keys only
-        side_data.keys()
-    except ValueError:  # PyAV does not know a kind of side data of this frame, and then gives out none
-        return None
+    side_data = side_data_of(frame)
     display = side_data.get(Type.MASTERING_DISPLAY_METADATA)
     light = side_data.get(Type.CONTENT_LIGHT_LEVEL)
     found: dict[str, object] = {}

@@ -11,8 +11,10 @@ from typing import Any, Literal, cast
 import av
 import numpy as np
 from av.sidedata.encparams import VideoEncParams, VideoEncParamsType
+from av.sidedata.sidedata import Type
 
 from reelprior.io.layout import bit_depth
+from reelprior.io.side_data import side_data_of
 
 __all__ = ["EXPORT", "QuantiserLog", "Quantisers"]
 
@@ -83,13 +85,13 @@ class QuantiserLog:
 
     def __call__(self, frame: av.VideoFrame) -> None:
         """Note a frame."""
-        found = [data for data in frame.side_data if isinstance(data, VideoEncParams)]
-        kind = _KINDS.get(VideoEncParamsType(found[0].codec_type), "") if found else ""
-        if not kind or not found[0].nb_blocks:
+        told: VideoEncParams | None = side_data_of(frame).get(Type.VIDEO_ENC_PARAMS)
+        kind = "" if told is None else _KINDS.get(VideoEncParamsType(told.codec_type), "")
+        if told is None or not kind or not told.nb_blocks:
             self._steps.append(0.0)
             return
         self._kind = kind
-        quantisers = _quantisers(found[0])
+        quantisers = _quantisers(told)
         if kind == "h264":
             # Of more than 8 bits, quantisers count from the finer steps of those.
             quantisers = quantisers - _DOUBLES * (bit_depth(frame.format.name) - 8)

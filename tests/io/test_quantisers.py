@@ -9,7 +9,7 @@ from media import make_video
 from reelprior.io.field_rate import at_field_rate, at_frame_rate
 from reelprior.io.moment import read_moment
 from reelprior.io.probe import probe
-from reelprior.io.quantisers import Quantisers
+from reelprior.io.quantisers import QuantiserLog, Quantisers
 from reelprior.io.scan import FrameIndex, scan
 
 #: x264 and libavcodec vary what they are asked for unless they are told not to.
@@ -74,3 +74,14 @@ def test_quantisers_survive_the_file_of_the_index(tmp_path):
     path = make_video(tmp_path / "clip.mkv", codec="mpeg4", options=FIXED, audio=False)
     index = scan(path)
     assert FrameIndex.from_json(index.to_json()) == index
+
+
+def test_frames_with_side_data_that_nobody_knows_tell_nothing():
+    class Unknown:
+        @property
+        def side_data(self):
+            raise ValueError("29 is not a valid Type")
+
+    log = QuantiserLog()
+    log(Unknown())
+    assert log.quantisers == Quantisers()
