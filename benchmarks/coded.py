@@ -7,6 +7,7 @@ import av
 import numpy as np
 from av.filter import Graph
 from clips import PACKAGED, decode, load
+from measuring import psnr_of
 from numpy.typing import NDArray
 from session import Session
 from table import Figure, Table, at_least
@@ -42,12 +43,12 @@ def measure_coded(session: Session, _: Path) -> tuple[list[Figure], Table]:
         output = session.clip(f"{case.name}-coded-restored")
         settings = load_settings("web-video", overrides=session.overrides)
         run(Job(input=str(source), output=str(output), settings=settings, resume=False, overwrite=True))
-        before, after = _psnr(decode(source), clean), _psnr(decode(output), clean)
+        before, after = psnr_of(decode(source), clean), psnr_of(decode(output), clean)
         gains.append(after - before)
         rows.append(
             (
                 f"{case.name}, {words}",
-                *(f"{score:.2f}" for score in (before, _psnr(_deblocked(source), clean), after)),
+                *(f"{score:.2f}" for score in (before, psnr_of(_deblocked(source), clean), after)),
             )
         )
     figures = (
@@ -83,8 +84,3 @@ def _deblocked(path: Path) -> Video:
             graph.push(frame)
             pictures.append(graph.pull().to_ndarray(format="rgb24"))
     return np.stack(pictures)
-
-
-def _psnr(clip: Video, truth: Video) -> float:
-    error = np.mean((clip.astype(np.float64) - truth) ** 2)
-    return float(10 * np.log10(255**2 / max(error, 1e-12)))

@@ -8,7 +8,6 @@ import time
 
 import numpy as np
 import torch
-from machine import compute_device
 from numpy.typing import NDArray
 
 from reelprior.models.device import Compute
@@ -18,20 +17,18 @@ from reelprior.models.observation import Observation
 from reelprior.models.operators import Downsample
 from reelprior.pipeline.presets import load_settings
 
-__all__ = ["ITERATIONS", "enlarge_as_published"]
+__all__ = ["enlarge_as_published"]
 
-ITERATIONS = 2000
+_ITERATIONS = 2000
 _SETTINGS = ("fit.average=0", "fit.code_noise=0.03", "fit.learning_rate=0.01")
 #: Of the samples, which are taken to have no noise: any will do, as they all count the same.
 _VARIANCE = 1.0
 
 
-def enlarge_as_published(
-    small: NDArray[np.uint8], factor: int, *, iterations: int = ITERATIONS
-) -> tuple[NDArray[np.uint8], float]:
+def enlarge_as_published(small: NDArray[np.uint8], factor: int) -> tuple[NDArray[np.uint8], float]:
     """A picture (H, W, 3) uint8 enlarged by ``factor``, and the seconds that it took."""
-    settings = load_settings("reference", overrides=(f"fit.iterations={iterations}", *_SETTINGS))
-    compute = Compute(settings.compute.model_copy(update={"device": str(compute_device())}))
+    settings = load_settings("reference", overrides=(f"fit.iterations={_ITERATIONS}", *_SETTINGS))
+    compute = Compute(settings.compute)
     image = compute.tensor(np.ascontiguousarray(small.transpose(2, 0, 1)[None]).astype(np.float32) / 255)
     same = torch.full_like(image[:, :1], _VARIANCE)
     observation = Observation(image, same, same, Downsample(factor))
@@ -41,7 +38,7 @@ def enlarge_as_published(
     latent = fit(
         prior,
         Problem((observation,), None, NoiseModel.from_sigma_8bit(0), observation),
-        iterations=iterations,
+        iterations=_ITERATIONS,
         learning_rate=settings.fit.learning_rate,
         to_the_end=True,
         on_iteration=lambda done, loss: None,

@@ -79,14 +79,14 @@ class Compute:
 def repeat_exactly() -> None:
     """Make this process's GPUs give the same result for the same seed: sums in a fixed order, at no measurable cost.
 
-    The one exception: what neighbours add to a picture of higher resolution goes back through their warps, whose sums
-    have no fixed order on a GPU.
+    Two gradients have no fixed order on a GPU: that of warps, through which neighbours add to a picture of higher
+    resolution, and that of reflection, by which the published network pads.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.deterministic = True
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    warnings.filterwarnings("ignore", message="grid_sampler.*does not have a deterministic implementation")
+    warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation")
     # Recording a graph leaves nodes that belong to another stream. It is waited for, and that is all.
     tell_nothing = getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", None)
     if tell_nothing is not None:  # torch before 2.10 says nothing anyway

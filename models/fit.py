@@ -102,7 +102,8 @@ class Prior:
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=compute.memory_format)
         self.network = generator
-        self._is_recorded = False
+        # The published network is not recorded: its gradients in a fixed order are chains of sorts.
+        self._to_record = network.upsampling == "nearest" and network.padding == "zeros"
         unit = SkipGenerator.multiple_of(network)
         # At least two units: the deepest scale must have more than one pixel to be normalised and reflected.
         self._padded = tuple(max(2, -(-side // unit)) * unit for side in size)
@@ -131,9 +132,9 @@ class Prior:
             jitter = torch.randn(code.shape, generator=self._random).to(code.device)
             code = code + code_noise * jitter
         inputs = (code,) if guides is None else (code, guides)
-        if not self._is_recorded:
+        if self._to_record:
             self.compute.record(self.network, inputs)
-            self._is_recorded = True
+            self._to_record = False
         with self.compute.autocast():
             picture = self.network(*inputs)
         cropped: Tensor = picture[..., : self.size[0], : self.size[1]].to(torch.float32, copy=True)

@@ -24,9 +24,8 @@ def one_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
-    monkeypatch.setattr(
-        "reelprior.models.device.repeat_exactly", lambda: None
-    )  # it would hold for all tests after
+    # It would hold for all tests after.
+    monkeypatch.setattr("reelprior.models.device.repeat_exactly", lambda: None)
 
 
 @pytest.fixture
@@ -118,7 +117,7 @@ def test_a_gpu_is_told_to_repeat_itself_and_a_cpu_does_so_anyway(one_gpu, monkey
     assert told
 
 
-def test_what_repeats_exactly_is_an_error_of_nobody():
+def test_repeating_exactly_is_set_for_the_process_and_says_nothing():
     """In a process of its own: these are settings of the whole process."""
     code = (
         "import torch; from reelprior.models.device import repeat_exactly; repeat_exactly();"

@@ -234,3 +234,15 @@ def test_about_the_asked_share_of_pixels_is_hidden():
     share = new_prior(size=(100, 100)).hidden_pixels(0.03).mean().item()
     # 10,000 draws: a standard error of 0.0017
     assert share == pytest.approx(0.03, abs=0.007)
+
+
+@pytest.mark.parametrize(
+    ("network", "recorded"), [({}, 1), ({"padding": "reflect"}, 0), ({"upsampling": "bilinear"}, 0)]
+)
+def test_a_network_is_recorded_once_for_a_gpu_unless_its_gradients_are_sorts(monkeypatch, network, recorded):
+    seen = []
+    monkeypatch.setattr(Compute, "record", lambda *arguments: seen.append(arguments))
+    prior = new_prior(engine(network=network))
+    for _ in range(2):
+        prior.generate(None)
+    assert len(seen) == recorded

@@ -88,7 +88,8 @@ def test_hidden_pixels_tell_the_best_iterate(name):
 @pytest.mark.parametrize("name", ["coffee", "chelsea"])
 @pytest.mark.parametrize(("rule", "most"), [("discrepancy", 0.3), ("variance", 0.5)])
 def test_what_a_rule_without_hidden_pixels_keeps_is_near_the_best_iterate(name, rule, most):
-    """How far iterates wander hangs on the rounding of each machine: of nine fits the worst was 0.3 dB off."""
+    """How far iterates wander hangs on the rounding of each machine: of 33 fits the variance rule
+    was 0.27 dB off in the mean, three of a smooth picture by 0.4 to 3 dB."""
     assert loss_db(name, rule) < most
 
 

@@ -42,9 +42,8 @@ def a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
-    monkeypatch.setattr(
-        "reelprior.models.device.repeat_exactly", lambda: None
-    )  # it would hold for all tests after
+    # It would hold for all tests after.
+    monkeypatch.setattr("reelprior.models.device.repeat_exactly", lambda: None)
 
 
 def test_small_frames_share_a_gpu_and_large_ones_have_it_to_themselves(a_gpu):
