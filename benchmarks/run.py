@@ -38,12 +38,13 @@ BENCHMARKS = {
     "deinterlace": "deinterlace",
     "batch": "batch",
     "flash": "flash",
+    "gpu": "gpu",
     "tasks": "tasks",
     "ablation": "ablation",
     "still": "still",
     "stopping": "stopping",
 }
-_SLOW = ("defects", "tasks", "ablation", "still", "stopping")
+_SLOW = ("defects", "gpu", "tasks", "ablation", "still", "stopping")
 PROMISED = tuple(name for name in BENCHMARKS if name not in _SLOW)
 
 

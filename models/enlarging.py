@@ -23,6 +23,7 @@ from reelprior.models.noise import LEAST_VARIANCE, NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.operators import Downsample
 from reelprior.models.residual import structure_of
+from reelprior.models.seeding import seeded
 from reelprior.models.settings import EngineSettings
 
 __all__ = ["Enlarger", "back_project", "enlarge"]
@@ -112,8 +113,7 @@ class Enlarger:
             engine.fusion,
             compute,
         )
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            torch.manual_seed(seed)
+        with seeded(seed):
             self._chain = _chain(engine.enlarging.channels)
         self._chain.to(device=compute.device)
         self._random = np.random.default_rng(seed)

@@ -18,6 +18,7 @@ from reelprior.models.losses import consistency_term, data_term
 from reelprior.models.network import SkipGenerator
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
+from reelprior.models.seeding import seeded
 from reelprior.models.settings import EngineSettings
 from reelprior.models.stopping import BudgetRule, StoppingRule, choose_rule
 
@@ -94,8 +95,7 @@ class Prior:
         self.engine, self.compute, self.size = engine, compute, size
         self._guide_channels, self._seed = guide_channels, seed
         network = engine.network
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            torch.manual_seed(seed)
+        with seeded(seed):
             generator = SkipGenerator(network, guide_channels=guide_channels)
         generator.to(device=compute.device)
         for parameter in generator.parameters():
