@@ -17,7 +17,7 @@ demo: $(VENV)/.installed-demo
 	$(BIN)/reelprior demo --overwrite
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n logical --maxprocesses 4
 
 # mypy runs outside the root: from inside, our io/ would look like the standard library's.
 check: $(VENV)/.installed-dev

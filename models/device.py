@@ -72,7 +72,10 @@ class Compute:
         """An array on the device; pinned first for CUDA, so that the copy overlaps with computing."""
         tensor = torch.from_numpy(np.ascontiguousarray(array))
         if self.device.type == "cuda":
-            return tensor.pin_memory().to(self.device, non_blocking=True)
+            pinned = torch.empty_like(tensor, pin_memory=True)
+            # By this thread alone: PyTorch's own copy shares itself out, and waits for threads that estimate flow.
+            np.copyto(pinned.numpy(), tensor.numpy())
+            return pinned.to(self.device, non_blocking=True)
         return tensor
 
 
