@@ -32,16 +32,18 @@ def one_gpu(monkeypatch):
 def copies(monkeypatch):
     """What happens to tensors on their way to the device, in order; they stay on the CPU."""
     log = []
+    empty_like = torch.empty_like
 
-    def pin_memory(tensor):
+    def pinned_like(tensor, *, pin_memory):
+        assert pin_memory
         log.append("pinned")
-        return tensor
+        return empty_like(tensor)
 
     def to(tensor, device, *, non_blocking=False):
         log.append((str(device), non_blocking))
         return tensor
 
-    monkeypatch.setattr(torch.Tensor, "pin_memory", pin_memory)
+    monkeypatch.setattr(torch, "empty_like", pinned_like)
     monkeypatch.setattr(torch.Tensor, "to", to)
     return log
 
@@ -138,8 +140,10 @@ def test_only_a_gpu_records_a_network(one_gpu, monkeypatch, device, recorded):
 
 
 def test_arrays_are_pinned_and_copied_without_waiting_for_a_gpu(one_gpu, copies):
-    Compute(ComputeSettings(device="cuda")).tensor(np.zeros((3, 4, 4), np.float32))
+    array = np.random.default_rng(0).random((3, 4, 4), np.float32)
+    tensor = Compute(ComputeSettings(device="cuda")).tensor(array)
     assert copies == ["pinned", ("cuda", True)]
+    np.testing.assert_array_equal(tensor.numpy(), array)
 
 
 def test_arrays_are_not_copied_for_the_cpu(copies):
