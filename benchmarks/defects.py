@@ -133,9 +133,8 @@ def _film(session: Session) -> tuple[str, float, float, float]:
     clean = _unit(_reduced(video, footage.divisor))
     rng = np.random.default_rng(_SEED)
     damaged = add_scratches(add_dust(clean, rng).frames, rng).frames
-    restored = _repair(
-        session, f"{footage.name}-film", damaged, {"defects.dust": True, "defects.scratches": True}
-    )
+    wanted: dict[str, object] = {"defects.dust": True, "defects.scratches": True}
+    restored = _repair(session, f"{footage.name}-film", damaged, "inpaint", options=wanted)
     classical = max(
         _psnr(clip, clean) for clip in _inpainted(damaged, np.abs(damaged - clean).max(axis=1) > _SEEN)
     )
@@ -155,11 +154,9 @@ def _logo_cases(session: Session) -> Iterator[tuple[str, float, float, float]]:
             found, true = find_logo(levels).mask[0], damaged.visible[0]
             overlap = float((found & true).sum() / max(1, (found | true).sum()))
             # The repair is judged on a few frames of one scene: all of them would take the night.
-            few = slice(62, 62 + (session.frames or 8)) if name == "bikes" else slice(0, session.frames or 8)
-            mask = session.output / "clips" / f"{name}-logo.png"
-            mask.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(mask), found.astype(np.uint8) * 255)
-            ours = _repair(session, f"{name}-logo", damaged.frames[few], {"mask.grow": 1}, mask=mask)
+            first = 62 if name == "bikes" else 0
+            few = slice(first, first + (session.frames or 8))
+            ours = _repair(session, f"{name}-logo", damaged.frames, "logo", frames=(few.start, few.stop))
             inside = np.broadcast_to(true, (len(ours), 3, *true.shape))
             filled = _inpainted(damaged.frames[few], inside[:, 0])
             yield (
@@ -171,17 +168,23 @@ def _logo_cases(session: Session) -> Iterator[tuple[str, float, float, float]]:
 
 
 def _repair(
-    session: Session, name: str, damaged: Clip, options: dict[str, object], *, mask: Path | None = None
+    session: Session,
+    name: str,
+    damaged: Clip,
+    preset: str,
+    *,
+    options: dict[str, object] | None = None,
+    frames: tuple[int | None, int | None] = (None, None),
 ) -> Clip:
-    """Through the program: only what is found, or what a mask says, changes."""
+    """Through the program: only what is found changes."""
     source, output = session.clip(f"{name}-damaged"), session.clip(f"{name}-repaired")
     clips.write(source, np.rint(damaged.transpose(0, 2, 3, 1) * 255).astype(np.uint8))
-    settings = load_settings("inpaint", overrides=session.overrides, options=options)
+    settings = load_settings(preset, overrides=session.overrides, options=options or {})
     job = Job(
         input=str(source),
         output=str(output),
         settings=settings,
-        mask=str(mask) if mask else None,
+        frames=frames,
         resume=False,
         overwrite=True,
     )

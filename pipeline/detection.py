@@ -3,7 +3,8 @@
 ::
 
     masks/000123.png     one per frame: white is sure and becomes a hole, grey below half is unsure and stays
-    masks/found.json     written last: tone curves, how much is marked in each frame, facts, a hash of the masks
+    masks/overlay.npz    a logo behind which the scene can be told, where there is one: how much of it is seen
+    masks/found.json     written last: tone curves, how much is marked in each frame, facts, a hash of the others
 
 The client does it while it would otherwise wait: a frame takes a fraction of a second here and seconds to minutes in a
 fit. Frames are read chunk by chunk with handles inside their scene, so memory is bounded by a chunk and the result does
@@ -26,10 +27,11 @@ from reelprior.models.dropouts import find_dropouts
 from reelprior.models.dust import find_dust
 from reelprior.models.flicker import ToneCurve, estimate_flicker, tone_quantiles
 from reelprior.models.logo import LEAST_FRAMES, find_logo
+from reelprior.models.overlay import Overlay, find_overlay
 from reelprior.models.scratches import SCRATCH_REACH, find_scratches
 from reelprior.models.steadiness import jump, unsteadiness
 from reelprior.pipeline.errors import UsageError
-from reelprior.pipeline.found import Findings, hash_of_masks, load_with_hash, save_findings
+from reelprior.pipeline.found import Findings, hash_of_masks, load_with_hash, save_findings, save_overlay
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.plan import Plan
 
@@ -86,10 +88,15 @@ def detect(
         curves, facts["unsteadiness_px"] = _tones(order, index, plan)
         facts["flicker_8bit"] = _strongest(curves)
     logo = logo_in(order.read_path, index, reading=order.job.settings.source.reading) if wishes.logo else None
+    (directory.path / "masks").mkdir(exist_ok=True)
+    overlay = None if logo is None else _overlay(order, index, logo)
+    save_overlay(directory, overlay)
+    if overlay is not None:
+        facts["seen_through_percent"] = round(100 * float(overlay.covered.mean()), 4)
+        facts["transmission"] = round(float(overlay.transmission[overlay.covered].mean()), 3)
     totals: dict[str, float] = {}
     marked: dict[int, int] = {}
     counts: dict[str, int] = {}
-    (directory.path / "masks").mkdir(exist_ok=True)
     for t, parts in _judged(order, index, plan, curves, logo):
         found = Defects.none((1, order.height, order.width))
         for name, part in parts.items():
@@ -110,15 +117,33 @@ def detect(
 
 def logo_in(path: str, index: FrameIndex, *, reading: Reading = AS_TAGGED) -> Defects:
     """A logo in the whole of a source, (1, H, W)."""
+    return find_logo(np.stack([_in_8_bits(grey_of(pixels)) for pixels in _spread(path, index, reading)]))
+
+
+def _overlay(order: Order, index: FrameIndex, logo: Defects) -> Overlay | None:
+    """The logo, as far as the scene is seen through it: the scene and its noise, which nothing may have to remove."""
+    if not order.job.restores_only_the_mask or index.field_order is not None or not logo.mask.any():
+        return None
+    reading = order.job.settings.source.reading
+
+    def read(rows: slice, columns: slice) -> NDArray[np.uint8]:
+        frames = _spread(order.read_path, index, reading)
+        return np.stack([_in_8_bits(pixels[:, rows, columns]) for pixels in frames])
+
+    return find_overlay(logo.mask[0], read)
+
+
+def _spread(path: str, index: FrameIndex, reading: Reading) -> Iterator[NDArray[np.float32]]:
+    """Frames (3, H, W) from all over a source, one by one."""
     count = min(_FRAMES_FOR_LOGO, len(index.pts))
-    chosen = [(2 * i + 1) * len(index.pts) // (2 * count) for i in range(count)]
     with open_reader(path, index, reading=reading) as reader:
-        levels = [
-            np.rint(grey_of(frame.pixels) * 255).astype(np.uint8)
-            for t in chosen
-            for frame in reader.read(t, t + 1)
-        ]
-    return find_logo(np.stack(levels))
+        for i in range(count):
+            t = (2 * i + 1) * len(index.pts) // (2 * count)
+            yield from (frame.pixels for frame in reader.read(t, t + 1))
+
+
+def _in_8_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(values * 255).astype(np.uint8)
 
 
 def _judged(

@@ -1,6 +1,7 @@
 """What detectors found in the frames of a job, and ``masks/found.json``, which keeps it for workers and later runs.
 
-The masks themselves are pictures beside it (`reelprior.pipeline.unknown` reads them).
+The masks themselves are pictures beside it (`reelprior.pipeline.unknown` reads them), and a logo that the scene is seen
+through is two arrays.
 """
 
 import hashlib
@@ -9,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
 
 from reelprior.io.errors import InputError
-from reelprior.io.files import sha256
+from reelprior.io.files import load_arrays, save_arrays, sha256
 from reelprior.io.scan import FrameIndex
 from reelprior.models.flicker import ToneCurve
+from reelprior.models.overlay import Overlay
 from reelprior.pipeline.jobdir import JobDirectory, Order
 
 __all__ = [
@@ -20,7 +22,9 @@ __all__ = [
     "load_findings",
     "load_with_hash",
     "needs_a_fit",
+    "overlay_in",
     "save_findings",
+    "save_overlay",
     "tones_in",
 ]
 
@@ -51,19 +55,16 @@ class Findings:
 
     def by_detector(self) -> list[tuple[str, int, str]]:
         """Kind of defect, in how many frames, and how much of it, for people; without what was not found."""
-        found = [
-            (
-                _KINDS[name],
-                count,
-                f"{float(self.facts[f'{name}_percent']):.2g} % of the pixels of all frames, filled",
-            )
-            for name, count in self.frames.items()
-            if count
-        ]
+        found = [(_KINDS[name], count, self._treated(name)) for name, count in self.frames.items() if count]
         if self.curves:
             strongest = float(self.facts["flicker_8bit"])
             found.append(("Flicker", len(self.curves), f"corrected by up to {strongest:.2g} grey levels"))
         return found
+
+    def _treated(self, name: str) -> str:
+        said = f"{float(self.facts[f'{name}_percent']):.2g} % of the pixels of all frames"
+        through = float(self.facts.get("seen_through_percent", 0)) if name == "logo" else 0
+        return f"{said}: in {through:.2g} % seen through, the rest filled" if through else f"{said}, filled"
 
     def curves_to_json(self) -> dict[str, list[float]]:
         """Offset, gain and bend by frame: with them `ToneCurve.undo` takes the correction back."""
@@ -93,10 +94,28 @@ def tones_in(directory: JobDirectory, frames: range) -> list[ToneCurve]:
     return [curves.get(t, ToneCurve()) for t in frames]
 
 
+def overlay_in(directory: JobDirectory) -> Overlay | None:
+    """The logo that the scene is seen through, if there is one."""
+    if not directory.overlay_path.exists():
+        return None
+    arrays = load_arrays(directory.overlay_path)
+    return Overlay(arrays["transmission"], arrays["added"])
+
+
+def save_overlay(directory: JobDirectory, overlay: Overlay | None) -> None:
+    """Keep it for workers, or that there is none."""
+    if overlay is None:
+        directory.overlay_path.unlink(missing_ok=True)
+    else:
+        arrays = {"transmission": overlay.transmission, "added": overlay.added}
+        save_arrays(directory.overlay_path, arrays)
+
+
 def hash_of_masks(directory: JobDirectory, frames: range) -> str | None:
-    """SHA-256 over the hashes of all masks, in hex; None if one is missing."""
+    """SHA-256 over the hashes of all masks and of the overlay, in hex; None if a mask is missing."""
+    overlay = [directory.overlay_path] if directory.overlay_path.exists() else []
     try:
-        hashes = [sha256(directory.mask_path(t)) for t in frames]
+        hashes = [sha256(path) for path in (*map(directory.mask_path, frames), *overlay)]
     except InputError:
         return None
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

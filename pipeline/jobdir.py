@@ -117,6 +117,11 @@ class JobDirectory:
         """Of what was found beside the masks."""
         return self.path / "masks" / "found.json"
 
+    @property
+    def overlay_path(self) -> Path:
+        """Of a logo that the scene is seen through."""
+        return self.path / "masks" / "overlay.npz"
+
     def mask_path(self, frame: int) -> Path:
         """Of the mask of the defects found in a frame."""
         return self.path / "masks" / f"{frame:06d}.png"

@@ -30,7 +30,7 @@ from reelprior.pipeline.backlog import Task, TaskProgress
 from reelprior.pipeline.compression import noise_there, quantisation_of
 from reelprior.pipeline.effort import EffortRecorder, save_record
 from reelprior.pipeline.errors import Interrupted, PipelineError, UnfitWorker
-from reelprior.pipeline.found import needs_a_fit, tones_in
+from reelprior.pipeline.found import needs_a_fit, overlay_in, tones_in
 from reelprior.pipeline.jobdir import JobDirectory, Order
 from reelprior.pipeline.mixing import blended, mixed, without_flicker, without_tint
 from reelprior.pipeline.threads import use_threads
@@ -250,7 +250,7 @@ def _compute(order: Order, device: str) -> ComputeSettings:
 def _read_clip(
     directory: JobDirectory, order: Order, index: FrameIndex, frames: range, tile: Tile
 ) -> tuple[Clip, NDArray[np.float32], NDArray[np.float32]]:
-    """A tile of the frames of a range: for the engine; without their flicker, but not clipped; and as they are."""
+    """A tile of the frames of a range: for the engine; without logo and flicker, but not clipped; and as they are."""
     crop = tile.read.slices
     pixels = np.empty((len(frames), 3, tile.read.height, tile.read.width), np.float32)
     reading = order.job.settings.source.reading
@@ -260,7 +260,9 @@ def _read_clip(
     missing = unknown_of(order.job, directory, index, size=(order.height, order.width)).read(frames)
     if missing is not None:
         missing = np.ascontiguousarray(missing[..., *crop])
-    toned = without_flicker(pixels, tones_in(directory, frames))
+    overlay = overlay_in(directory)
+    scene = pixels if overlay is None else overlay.cut(*crop).taken_off(pixels)
+    toned = without_flicker(scene, tones_in(directory, frames))
     within = toned if _is_within(toned) else np.clip(toned, 0, 1)
     noise, bounds = order.noise, None
     if order.job.settings.deblock:

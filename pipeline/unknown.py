@@ -1,6 +1,7 @@
 """What is missing in the frames of a job, as one mask.
 
-The user's mask and what the detectors are sure of, both grown; lost frames; the rows between those of fields.
+The user's mask and what the detectors are sure of, both grown, but for where the scene is seen through a logo; lost
+frames; the rows between those of fields.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from reelprior.io.images import read_image
 from reelprior.io.masks import Masks, open_masks, unknown_samples
 from reelprior.io.scan import FrameIndex
 from reelprior.models.defects import SURE, MaskSettings, feathered, grown
+from reelprior.pipeline.found import overlay_in
 from reelprior.pipeline.job import Job
 from reelprior.pipeline.jobdir import JobDirectory
 
@@ -39,12 +41,14 @@ def unknown_of(
         Every so manieth of the pictures that were looked at is one of ``index``.
     """
     looked = job.settings.defects.masks
+    overlay = overlay_in(directory) if looked else None
     return Unknown(
         index,
         mask=job.mask,
         size=size,
         wishes=job.settings.mask,
         found=(lambda t: directory.mask_path(t * every)) if looked else None,
+        seen_through=None if overlay is None else overlay.covered,
     )
 
 
@@ -63,6 +67,8 @@ class Unknown:
         How masks, given or found, are grown, and what is feathered around them.
     found
         Path of the mask that the detectors made for a picture; None where nothing was looked for.
+    seen_through
+        (H, W), True where that is a logo behind which the scene is known; None for nowhere.
 
     Raises
     ------
@@ -78,8 +84,10 @@ class Unknown:
         size: tuple[int, int],
         wishes: MaskSettings = _AS_GIVEN,
         found: Callable[[int], Path] | None = None,
+        seen_through: NDArray[np.bool_] | None = None,
     ) -> None:
         self._index, self._size, self._wishes, self._found = index, size, wishes, found
+        self._seen_through = np.zeros(size, np.bool_) if seen_through is None else seen_through
         self._masks = None if mask is None else open_job_masks(mask, index, size=size)
 
     def read(self, pictures: range) -> NDArray[np.bool_] | None:
@@ -96,10 +104,11 @@ class Unknown:
         return None if unknown is None else unknown[0]
 
     def touched(self, t: int) -> NDArray[np.bool_]:
-        """Pixels (H, W) of a picture that change when what is unknown is filled: those and what is feathered around."""
+        """Pixels (H, W) of a picture that change: what is unknown, seen through a logo, or feathered around either."""
         unknown = self.read(range(t, t + 1))
         if unknown is None:
             return np.zeros(self._size, np.bool_)
+        unknown |= self._seen_through
         touched: NDArray[np.bool_] = feathered(unknown, self._wishes.feather)[0] > 0
         return touched
 
@@ -108,12 +117,13 @@ class Unknown:
         if self._masks is None and self._found is None:
             return None
         holes = np.zeros((len(pictures), *self._size), np.bool_)
+        if self._found is not None:
+            for position, t in enumerate(pictures):
+                holes[position] = read_image(self._found(t))[0].mean(axis=0) >= SURE
+            holes = grown(holes, self._wishes.grow) & ~self._seen_through
         if self._masks is not None:
             per = pictures_per_frame(self._index)
             first = pictures.start // per
             given = self._masks.read(first, -(-pictures.stop // per)).repeat(per, axis=0)
-            holes |= given[pictures.start - per * first :][: len(pictures)]
-        if self._found is not None:
-            for position, t in enumerate(pictures):
-                holes[position] |= read_image(self._found(t))[0].mean(axis=0) >= SURE
-        return grown(holes, self._wishes.grow)
+            holes |= grown(given[pictures.start - per * first :][: len(pictures)], self._wishes.grow)
+        return holes
