@@ -23,6 +23,8 @@ _WORTH = 0.4
 #: Rounds in which pixels are left out unless the logo explains them with so much of the error without it, and the share
 #: that has to stay.
 _ROUNDS, _EXPLAINED, _COVERED = 3, 0.5, 0.5
+#: How many times as far off as the middle one a pixel may be in the mean of all frames, and a step of 8 bits.
+_OFF, _ROUNDING = 3.0, 1 / 255
 #: Pixels around a found logo that its soft rim may reach: guesses begin outside of them.
 _RIM = 2
 #: Places beside the logo without which nothing can be said.
@@ -122,7 +124,11 @@ def _see_through(part: Mask, read: Read) -> _Seen | None:
     frames, around = _read_all(read, [(rows, columns), *places])
     logo, *beside = (_Guessed.of(frames[:, :, *place], hidden, inner) for place in around)
     for _ in range(_ROUNDS):
-        covered = logo.explained(*_estimated(logo, beside)) < _EXPLAINED * logo.explained(1.0, _NOTHING)
+        transmission, added = _estimated(logo, beside)
+        covered = logo.explained(transmission, added) < _EXPLAINED * logo.explained(1.0, _NOTHING)
+        # What is covered by half, as at rims, stays off in all frames.
+        off = np.abs(logo.beyond(transmission).mean(axis=0) - added).mean(axis=0)
+        covered &= off < _OFF * np.median(off) + _ROUNDING
         if covered.mean() < _COVERED:
             return None
         logo, beside = logo.at(covered), [place.at(covered) for place in beside]
