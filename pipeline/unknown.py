@@ -99,17 +99,16 @@ class Unknown:
         return holes | lacking
 
     def of(self, t: int) -> NDArray[np.bool_] | None:
-        """The same of one picture, (H, W)."""
+        """(H, W), True where a picture does not show the scene as it is: unknown, or seen through a logo."""
         unknown = self.read(range(t, t + 1))
-        return None if unknown is None else unknown[0]
+        return None if unknown is None else unknown[0] | self._seen_through
 
     def touched(self, t: int) -> NDArray[np.bool_]:
         """Pixels (H, W) of a picture that change: what is unknown, seen through a logo, or feathered around either."""
-        unknown = self.read(range(t, t + 1))
+        unknown = self.of(t)
         if unknown is None:
             return np.zeros(self._size, np.bool_)
-        unknown |= self._seen_through
-        touched: NDArray[np.bool_] = feathered(unknown, self._wishes.feather)[0] > 0
+        touched: NDArray[np.bool_] = feathered(unknown[None], self._wishes.feather)[0] > 0
         return touched
 
     def _holes(self, pictures: range) -> NDArray[np.bool_] | None:
