@@ -74,8 +74,15 @@ class _Subject:
             overrides=(f"compute.device={device}", *self._session.overrides),
             options={"denoise": SIGMA_8BIT},
         )
-        files = {"input": str(self._noisy), "output": str(output)}
-        run(Job(**files, settings=settings, frames=(0, frames), resume=False, overwrite=True))
+        job = Job(
+            input=str(self._noisy),
+            output=str(output),
+            settings=settings,
+            frames=(0, frames),
+            resume=False,
+            overwrite=True,
+        )
+        run(job)
         return clips.decode(output)
 
     def row(self, device: str, quality: Quality) -> tuple[str, ...]:

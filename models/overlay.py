@@ -96,7 +96,7 @@ def find_overlay(logo: Mask, read: Read) -> Overlay | None:
     transmission = np.ones(logo.shape, np.float32)
     added = np.zeros((3, *logo.shape), np.float32)
     for part in _parts(logo):
-        seen = _see_through(part, read)
+        seen = _see_through(part, logo, read)
         if seen is not None:
             transmission[seen.place][seen.where] = seen.transmission
             added[:, *seen.place][:, seen.where] = seen.added
@@ -113,45 +113,44 @@ class _Seen:
     where: Mask
 
 
-def _see_through(part: Mask, read: Read) -> _Seen | None:
-    """One logo, or None."""
-    near = cv2.dilate(part.astype(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) > 0
-    rows, columns = _box(near, _RADIUS + _RIM)
-    hidden, inner = near[rows, columns], _inner(part)[rows, columns]
-    places = list(_places(near, rows, columns))
+def _see_through(part: Mask, logo: Mask, read: Read) -> _Seen | None:
+    """One part of all that is logo, or None."""
+    rows, columns = _box(_with_rim(part), _RADIUS + _RIM)
+    hidden, inner = _with_rim(part)[rows, columns], _inner(part)[rows, columns]
+    places = _places(_with_rim(logo), rows, columns)
     if not inner.any() or len(places) < _LEAST_PLACES:
         return None
     frames, around = _read_all(read, [(rows, columns), *places])
-    logo, *beside = (_Guessed.of(frames[:, :, *place], hidden, inner) for place in around)
+    under, *beside = (_Guessed.of(frames[:, :, *place], hidden, inner) for place in around)
     for _ in range(_ROUNDS):
-        transmission, added = _estimated(logo, beside)
-        covered = logo.explained(transmission, added) < _EXPLAINED * logo.explained(1.0, _NOTHING)
+        transmission, added = _estimated(under, beside)
+        covered = under.explained(transmission, added) < _EXPLAINED * under.explained(1.0, _NOTHING)
         # What is covered by half, as at rims, stays off in all frames.
-        off = np.abs(logo.beyond(transmission).mean(axis=0) - added).mean(axis=0)
+        off = np.abs(under.beyond(transmission).mean(axis=0) - added).mean(axis=0)
         covered &= off < _OFF * np.median(off) + _ROUNDING
         if covered.mean() < _COVERED:
             return None
-        logo, beside = logo.at(covered), [place.at(covered) for place in beside]
-    transmission, added = _estimated(logo, beside)
+        under, beside = under.at(covered), [place.at(covered) for place in beside]
+    transmission, added = _estimated(under, beside)
     if not _LEAST <= transmission <= _MOST:
         return None
     told = guessed = 0.0
     for at, place in enumerate(beside):
         # A logo like this one over a part of the clip that is known, seen through by what the other places tell.
-        over = place.under(transmission, added)
-        found, also = _estimated(over, beside[:at] + beside[at + 1 :])
-        scene = (over.shown - also) / np.float32(max(found, _LEAST))
+        tried = place.under(transmission, added)
+        found, also = _estimated(tried, beside[:at] + beside[at + 1 :])
+        scene = (tried.shown - also) / np.float32(max(found, _LEAST))
         told += float(np.square(scene - place.shown).sum())
         guessed += float(np.square(place.guess - place.shown).sum())
-    return _Seen(transmission, added, (rows, columns), logo.shape) if told < _WORTH * guessed else None
+    return _Seen(transmission, added, (rows, columns), under.shape) if told < _WORTH * guessed else None
 
 
-def _estimated(logo: "_Guessed", beside: list["_Guessed"]) -> tuple[float, Plane]:
-    """Transmission and what is added, (3, 1); ``beside``, nothing is over the scene."""
+def _estimated(under: "_Guessed", beside: list["_Guessed"]) -> tuple[float, Plane]:
+    """Transmission and what is added, (3, 1), under a logo; ``beside``, nothing is over the scene."""
     covariance, variance = np.sum([place.products for place in beside], axis=0)
     slope = max(float(covariance / max(variance, 1e-9)), _LEAST_SLOPE)
-    transmission = logo.slope / slope
-    return transmission, logo.beyond(transmission).mean(axis=(0, 2))[:, None]
+    transmission = under.slope / slope
+    return transmission, under.beyond(transmission).mean(axis=(0, 2))[:, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +214,11 @@ def _parts(logo: Mask) -> Iterator[Mask]:
         yield logo & (labels == label)
 
 
+def _with_rim(logo: Mask) -> Mask:
+    side = 2 * _RIM + 1
+    return np.asarray(cv2.dilate(logo.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
+
+
 def _inner(part: Mask) -> Mask:
     """Where the logo is as strong as it gets: its rim, which is softened, is not seen through."""
     return np.asarray(cv2.erode(part.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
@@ -239,13 +243,20 @@ def _read_all(read: Read, places: list[Place]) -> tuple[NDArray[np.uint8], list[
     return read(slice(top, bottom), slice(left, right)), within
 
 
-def _places(near: Mask, rows: slice, columns: slice) -> Iterator[Place]:
-    """Rectangles of the same size around one, as far as the picture reaches, with nothing of the logo in them."""
+def _places(taken: Mask, rows: slice, columns: slice) -> list[Place]:
+    """Rectangles of the same size around one, as far as the picture reaches, that hold nothing of any logo."""
     height, width = rows.stop - rows.start, columns.stop - columns.start
+    found: list[Place] = []
     for down in (-1, 0, 1):
         for right in (-1, 0, 1):
-            top = min(max(rows.start + down * height, 0), near.shape[0] - height)
-            left = min(max(columns.start + right * width, 0), near.shape[1] - width)
+            top = min(max(rows.start + down * height, 0), taken.shape[0] - height)
+            left = min(max(columns.start + right * width, 0), taken.shape[1] - width)
             place = slice(top, top + height), slice(left, left + width)
-            if not near[place].any():
-                yield place
+            # One that is moved into the picture may come to lie on another.
+            is_new = all(
+                abs(top - other[0].start) > height // 2 or abs(left - other[1].start) > width // 2
+                for other in found
+            )
+            if is_new and not taken[place].any():
+                found.append(place)
+    return found
