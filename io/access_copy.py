@@ -7,7 +7,6 @@ attachments, data streams, and the last row or column of pictures with an odd si
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from av.video.stream import VideoStream
 from reelprior.io.colour import FromRgb
 from reelprior.io.container import open_container
 from reelprior.io.cropping import Crop
+from reelprior.io.encoders import open_encoder
 from reelprior.io.errors import OutputError
 from reelprior.io.files import atomic_path
 from reelprior.io.frame import Frame
@@ -130,8 +130,6 @@ class _Pictures:
 
     def __init__(self, output: OutputContainer, info: MediaInfo, kind: _Kind) -> None:
         video = info.video
-        if kind.encoder == "libsvtav1":
-            os.environ.setdefault("SVT_LOG", "0")  # SVT-AV1 would write to stderr, and heeds nothing else
         # What the master's container hides is cut off: MP4 files have no way that all players know to hide it.
         crop = video.crop or Crop(0, 0, 0, 0)
         shown = (video.height - crop.top - crop.bottom, video.width - crop.left - crop.right)
@@ -152,6 +150,7 @@ class _Pictures:
         set_colour_tags(encoder, colour)
         if video.rotation:
             stream.set_display_rotation(video.rotation)
+        open_encoder(encoder)
         self._stream = stream
 
     def packets(self, frames: Iterator[Frame]) -> Iterator[av.Packet[Any]]:

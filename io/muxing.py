@@ -1,6 +1,5 @@
 """Setting a video file up: streams, tags, chapters and options, alike for a rehearsal and for the work."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,6 +14,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from reelprior.io.coding import VideoEncoding
+from reelprior.io.encoders import open_encoder
 from reelprior.io.errors import OutputError
 from reelprior.io.matroska import padded_name
 from reelprior.io.probe import MediaInfo, VideoInfo
@@ -169,8 +169,6 @@ def _add_video(
     index: FrameIndex | None,
 ) -> VideoStream:
     """Add the restored stream and open its encoder."""
-    if encoding.codec == "av1":
-        os.environ.setdefault("SVT_LOG", "0")  # SVT-AV1 would write to stderr, and heeds nothing else
     rate = video.average_rate or _rate(index)
     stream: VideoStream = output.add_stream(encoding.encoder, rate=rate)  # type: ignore[assignment]
     encoder = stream.codec_context
@@ -185,7 +183,7 @@ def _add_video(
     if video.rotation:
         stream.set_display_rotation(video.rotation)
     encoder.options = dict(encoding.with_hdr(video.hdr).options)
-    encoder.open()
+    open_encoder(encoder)
     if encoder.options:  # what the encoder has not taken
         unknown = ", ".join(encoder.options)
         raise OutputError(f"{path}: the encoder {encoding.encoder} has no option {unknown}: leave it out")

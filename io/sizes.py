@@ -1,6 +1,5 @@
 """How many bytes frames take once they are coded: measured by coding them, into nothing."""
 
-import os
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from reelprior.io.coding import VideoEncoding
 from reelprior.io.colour import FromRgb
+from reelprior.io.encoders import open_encoder
 from reelprior.io.errors import OutputError
 from reelprior.io.tags import ColourTags, tags_for
 
@@ -33,8 +33,6 @@ def coded_bytes(frames: Sequence[NDArray[np.float32]], encoding: VideoEncoding, 
     OutputError
         If the encoder does not take frames of this size.
     """
-    if encoding.codec == "av1":
-        os.environ.setdefault("SVT_LOG", "0")  # SVT-AV1 would write to stderr, and heeds nothing else
     _, height, width = frames[0].shape
     from_rgb = FromRgb(encoding.pix_fmt, tags_for(encoding.pix_fmt, colour, height=height))
     encoder = av.CodecContext.create(encoding.encoder, "w")
@@ -44,6 +42,7 @@ def coded_bytes(frames: Sequence[NDArray[np.float32]], encoding: VideoEncoding, 
     encoder.options = dict(encoding.options)
     size = 0
     try:
+        open_encoder(encoder)
         for number, pixels in enumerate(frames):
             picture = from_rgb(pixels)
             picture.pts, picture.time_base = number, encoder.time_base
