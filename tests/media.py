@@ -12,6 +12,8 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
+from reelprior.io.encoders import open_encoder
+
 __all__ = ["make_video", "pattern"]
 
 SAMPLE_RATE = 16000
@@ -123,6 +125,7 @@ def make_video(
         if chapters:
             output.set_chapters(_two_chapters(duration))
 
+        open_encoder(video.codec_context)
         reformatter = av.video.reformatter.VideoReformatter()
         for index, time in zip(range(frames), pts, strict=True):
             picture = pattern(index, size=size, seed=seed, cuts=cuts)
