@@ -84,12 +84,24 @@ def plan_items(source: str, output: Path, wishes: Wishes, *, leave_out: Iterable
         entries = [(entry, general.refined(entry)) for entry in wanted.files]
     else:
         entries = [(FileEntry(path=source), wishes)]
-    items = [item for entry, each in entries for item in _items(entry, each, output.absolute(), leave_out)]
+    wanted_of = functools.cache(_wanted)  # of this plan only: the mask of the next one may be another
+    items = [
+        item
+        for entry, each in entries
+        for item in _items(entry, each, output.absolute(), leave_out, wanted_of)
+    ]
     _refuse_clashes(items)
     return items
 
 
-def _items(entry: FileEntry, wishes: Wishes, output: Path, leave_out: list[Path]) -> Iterable[Item]:
+def _items(
+    entry: FileEntry,
+    wishes: Wishes,
+    output: Path,
+    leave_out: list[Path],
+    wanted_of: Callable[[str, str], tuple[str, str]],
+) -> Iterable[Item]:
+    said = wishes.model_dump_json(exclude_unset=True)
     found = _found(entry, wishes, leave_out)
     if entry.output is not None and len(found) != 1:
         raise UsageError(
@@ -97,7 +109,7 @@ def _items(entry: FileEntry, wishes: Wishes, output: Path, leave_out: list[Path]
         )
     for each in found:
         name = Path(entry.output) if entry.output is not None else _output_name(each, wishes.suffix)
-        job, wish = _wanted(wishes, each.kind)
+        job, wish = wanted_of(said, each.kind)
         yield Item(
             source=_storable(each.path.absolute()),
             output=_storable(output / name),
@@ -134,15 +146,10 @@ def _output_name(found: Found, suffix: str | None) -> Path:
     return found.relative if kept else found.relative.with_suffix(".png")
 
 
-@functools.cache
-def _wanted_cached(wishes: str, kind: str) -> tuple[str, str]:
+def _wanted(wishes: str, kind: str) -> tuple[str, str]:
+    """The job as JSON and its hash; thousands of files share a few."""
     text = Wishes.model_validate_json(wishes).wish(kind)
     return text, wish_hash(text, kind)
-
-
-def _wanted(wishes: Wishes, kind: str) -> tuple[str, str]:
-    """The job as JSON and its hash; thousands of files share a few."""
-    return _wanted_cached(wishes.model_dump_json(exclude_unset=True), kind)
 
 
 def wish_hash(job: str, kind: str) -> str:
@@ -160,7 +167,7 @@ def wish_covers(done: str, wanted: str, kind: str) -> bool:
 def _decides(fields: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """What decides an output."""
     compute = {key: value for key, value in fields["settings"]["compute"].items() if key not in _WHERE}
-    names = ("mask", "frames", "coding", "align", "bits")
+    names = ("mask", "frames", "coding", "align", "bits", "read_too")
     wanted = {name: fields[name] for name in names if name in fields}
     return wanted | {"kind": kind, "settings": fields["settings"] | {"compute": compute}}
 

@@ -21,11 +21,12 @@ from reelprior.pipeline.batch_result import BatchOptions
 from reelprior.pipeline.batchdir import BatchDirectory
 from reelprior.pipeline.footage import treatment_of
 from reelprior.pipeline.job import Job
+from reelprior.pipeline.progress import readable_time
 from reelprior.pipeline.settings import Settings
 from reelprior.pipeline.trial import Trial, header_plan, try_out, try_out_pair
-from reelprior.pipeline.wishes import Wishes
+from reelprior.pipeline.wishes import Wishes, job_fields
 
-__all__ = ["Estimate", "FileEstimate", "estimate_batch", "readable_time"]
+__all__ = ["Estimate", "FileEstimate", "estimate_batch"]
 
 _FRAMES_LOOKED_AT = 10
 """For fields: a job looks at all."""
@@ -107,14 +108,6 @@ class Estimate:
         return lines
 
 
-def readable_time(seconds: float) -> str:
-    """A duration as people say it."""
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.1f} seconds"
-
-
 def estimate_batch(source: str, output: Path, wishes: Wishes, options: BatchOptions) -> Estimate:
     """Plan a batch and measure what it will take. Writes nothing but a temporary file.
 
@@ -173,8 +166,8 @@ def _pictures_per_frame(item: Item, info: MediaInfo) -> int:
 
 
 def _job(item: Item) -> Job:
-    fields = {name: value for name, value in json.loads(item.job).items() if name != "beside"}
-    return Job.model_validate(fields | {"input": item.source, "output": item.output})
+    paths = {"input": item.source, "output": item.output}
+    return Job.model_validate(job_fields(json.loads(item.job)) | paths)
 
 
 def _measure(item: Item, look: _Look, options: BatchOptions) -> Trial:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from reelprior.pipeline.backlog import Task
 from reelprior.pipeline.beside import paths_beside
+from reelprior.pipeline.wishes import job_fields
 from reelprior.pipeline.work import Work
 
 __all__ = ["KINDS", "BatchWork", "make_work"]
@@ -35,7 +36,7 @@ def _restoration(fields: Mapping[str, Any], folder: Path) -> BatchWork:
     from reelprior.pipeline.job import Job
     from reelprior.pipeline.restore import Restoration
 
-    wanted = {name: value for name, value in fields.items() if name not in {"beside", "partner"}}
+    wanted = {name: value for name, value in job_fields(fields).items() if name != "partner"}
     more = paths_beside(fields.get("beside", ()), fields["output"])
     return Restoration(Job.model_validate({**wanted, **more, "job_dir": str(folder)}), locked=True)
 

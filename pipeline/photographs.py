@@ -35,7 +35,7 @@ from reelprior.pipeline.errors import Interrupted, UsageError
 from reelprior.pipeline.noise_profile import load_profile
 from reelprior.pipeline.pair_job import Align, PairJob
 from reelprior.pipeline.photo_report import write_photo_report
-from reelprior.pipeline.progress import Display
+from reelprior.pipeline.progress import Display, readable_time
 from reelprior.pipeline.settings import Settings
 from reelprior.pipeline.versions import versions
 
@@ -84,7 +84,7 @@ class PhotoResult:
         width, height = self.facts["size"]
         noise = self.facts["noise"]
         lines = [
-            f"{self.output}: {width}x{height}, noise of sigma {noise['sigma_8bit']:.2f}, {_duration(self.seconds)}"
+            f"{self.output}: {width}x{height}, noise of sigma {noise['sigma_8bit']:.2f}, {readable_time(self.seconds)}"
         ]
         if self.report:
             lines.append(f"report: {self.report}")
@@ -195,9 +195,7 @@ def with_progress(
     estimate = None
     if len(tiles) > 1:
         estimate = round(seconds_for(tiles, engine=settings, compute=Compute(settings.compute)), 1)
-        _log.info("%d tiles, about %s", len(tiles), _duration(estimate))
-    about = f", about {_duration(estimate)}" if estimate is not None else ""
-    display.phase(f"restoring{about}", frames=len(tiles))
+    display.phase("restoring", frames=len(tiles), unit="tiles", seconds=estimate)
     try:
         pixels = work(lambda step: display.update(step.frames_done, loss=step.loss))
     except KeyboardInterrupt as error:
@@ -290,12 +288,6 @@ def check_exposure(shot: Photograph) -> None:
     blown = float((shot.pixels.min(axis=0) >= _FULL).mean())
     if blown > _BLOWN_OUT:
         raise InputError(f"{shot.path}: is blown out ({100 * blown:.0f} % of it is white): take another shot")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def for_file(job: PairJob, *, flash: Path, ambient: Path, output: Path, report: Path | None) -> PairJob:

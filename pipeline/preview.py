@@ -36,6 +36,7 @@ from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.footage import nothing_to_restore, treatment_of
 from reelprior.pipeline.mixing import without_tint
 from reelprior.pipeline.noise import noise_in, sigma_8bit
+from reelprior.pipeline.progress import readable_time
 from reelprior.pipeline.settings import Settings
 from reelprior.pipeline.tiling import resolve_tile_size
 
@@ -240,14 +241,6 @@ def frames_by_header(info: MediaInfo) -> int:
     video = info.video
     by_time = (video.duration_seconds_from_header or 0.0) * float(video.average_rate or 25)
     return video.frames_from_header or max(1, round(by_time))
-
-
-def readable_time(seconds: float) -> str:
-    """In the unit that people would choose."""
-    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def readable_size(size_bytes: float) -> str:

@@ -16,7 +16,7 @@ from typing import Literal
 from rich.console import Console
 
 from reelprior.pipeline.errors import Interrupted, exit_status
-from reelprior.pipeline.progress import Display, TerminalDisplay
+from reelprior.pipeline.progress import Display, LineDisplay, TerminalDisplay
 
 __all__ = ["LogLevel", "interruptible", "make_display", "report_error", "set_up_logging"]
 
@@ -52,8 +52,10 @@ def set_up_logging(level: LogLevel) -> Console:
 
 
 def make_display(console: Console, *, quiet: bool) -> Display:
-    """A progress bar where a person watches, silence elsewhere."""
-    return Display() if quiet or not console.is_terminal else TerminalDisplay(console)
+    """A progress bar where a person watches, a line now and then where it goes to a file, silence if asked for."""
+    if quiet:
+        return Display()
+    return TerminalDisplay(console) if console.is_terminal else LineDisplay(console)
 
 
 @contextmanager

@@ -8,18 +8,30 @@ import difflib
 import json
 import logging
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 
+from reelprior.io.errors import InputError
 from reelprior.pipeline.beside import ACCESS_ENDINGS
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.file_options import FileOptions
+from reelprior.pipeline.job import content_hash, mask_hash
 from reelprior.pipeline.pair_job import Align
+from reelprior.pipeline.settings import Settings
 
-__all__ = ["FileEntry", "JobFile", "Wishes", "example_job_file", "load_job_file", "with_absolute_paths"]
+__all__ = [
+    "FileEntry",
+    "JobFile",
+    "Wishes",
+    "example_job_file",
+    "job_fields",
+    "load_job_file",
+    "with_absolute_paths",
+]
 
 
 class Wishes(FileOptions):
@@ -56,7 +68,10 @@ class Wishes(FileOptions):
         return Wishes(**{name: getattr(self, name) for name in self.model_fields_set} | said)
 
     def wish(self, kind: str) -> str:
-        """What is wanted of a file of this kind, as JSON: the job without its paths, and what goes ``beside``.
+        """What is wanted of a file of this kind, as JSON: the job without its paths, and more about it.
+
+        That is what goes ``beside`` the output, and hashes of the files that are ``read_too``: a mask that was
+        edited makes another wish. `job_fields` leaves both out.
 
         Raises
         ------
@@ -74,19 +89,39 @@ class Wishes(FileOptions):
                 _log.warning(
                     "flash/no-flash pairs get no hashes of frames and no PREMIS events: clips and pictures do"
                 )
-            settings = self.settings(fitting="flash").model_dump(mode="json")
-            return json.dumps(
-                {"settings": settings, "align": self.align, "bits": self.bits, "beside": beside}
-            )
+            settings = self.settings(fitting="flash")
+            fields = {"settings": settings.model_dump(mode="json"), "align": self.align, "bits": self.bits}
+            return json.dumps(fields | {"beside": beside, **_read_too(None, settings)})
         if kind != "image":  # one picture needs no access copy
             beside += self.access
-        fields = self.job("source", "output").model_dump(mode="json", exclude={"input", "output"})
-        return json.dumps(fields | {"beside": beside})
+        job = self.job("source", "output")
+        fields = job.model_dump(mode="json", exclude={"input", "output"})
+        return json.dumps(fields | {"beside": beside, **_read_too(job.mask, job.settings)})
+
+
+def _read_too(mask: str | None, settings: Settings) -> dict[str, dict[str, str | None]]:
+    """Hashes of what a job reads beside its source; None for what cannot be read, which the job itself says."""
+    hashes: dict[str, str | None] = {}
+    for name, path, hashed in (
+        ("mask", mask, mask_hash),
+        ("noise_profile", settings.noise_profile, content_hash),
+    ):
+        if path:
+            try:
+                hashes[name] = hashed(path)
+            except InputError:
+                hashes[name] = None
+    return {"read_too": hashes} if hashes else {}
 
 
 _log = logging.getLogger(__name__)
 
 _AnyWishes = TypeVar("_AnyWishes", bound=Wishes)
+
+
+def job_fields(wish: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a wish for a video, a sequence or a picture, the fields of `reelprior.pipeline.job.Job`."""
+    return {name: value for name, value in wish.items() if name not in {"beside", "read_too"}}
 
 
 class FileEntry(Wishes):

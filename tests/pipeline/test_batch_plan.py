@@ -165,6 +165,27 @@ def test_the_hash_of_a_wish_is_that_of_what_is_to_come_out_only():
     assert len({usual, *others}) == 1 + len(others)
 
 
+@pytest.mark.parametrize("aid", ["mask", "profile", "list"])
+def test_a_mask_or_a_profile_that_was_edited_makes_another_wish(make, tmp_path, aid):
+    source = make("a.mov", "b/c.mov")
+    named = tmp_path / {"mask": "m.png", "profile": "p.toml", "list": "m.toml"}[aid]
+    edited = tmp_path / "listed.png" if aid == "list" else named
+    wishes = Wishes(denoise=str(named)) if aid == "profile" else Wishes(mask=str(named))
+
+    def wish():
+        first, second = plan_items(str(source), tmp_path / "out", wishes)
+        assert first.wish == second.wish
+        return first.wish
+
+    missing = wish()  # not the plan's error: every file says it
+    named.write_text('[[mask]]\npath = "listed.png"\n')
+    edited.write_text("one")
+    before = wish()
+    assert wish() == before
+    edited.write_text("two")
+    assert len({missing, before, wish()}) == 3
+
+
 def test_a_defect_alone_is_all_that_is_repaired():
     settings = Wishes(dust=True, logo=False).settings()
     assert settings.defects.dust and not settings.defects.logo

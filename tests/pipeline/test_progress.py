@@ -2,9 +2,10 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
-from reelprior.pipeline.progress import TerminalDisplay
+from reelprior.pipeline.progress import LineDisplay, TerminalDisplay, readable_time
 from reelprior.pipeline.terminal import make_display, set_up_logging
 
 
@@ -22,10 +23,63 @@ def test_the_bar_shows_frames_speed_and_loss():
     assert "loss 1.25e-03" in shown
 
 
-def test_nothing_is_shown_where_nobody_watches(capsys):
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_short_job_leaves_a_log_without_a_line(capsys, quiet):
     console = set_up_logging("warning")
-    with make_display(console, quiet=False) as display:
-        display.phase("restoring", frames=24)
+    with make_display(console, quiet=quiet) as display:
+        display.phase("restoring", frames=24, seconds=3)
         display.update(3)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+@pytest.fixture
+def logged():
+    """What a display for logs writes of updates at given seconds."""
+
+    def show(updates, **phase):
+        now = [0.0]
+        console = Console(file=io.StringIO(), width=20)
+        with LineDisplay(console, clock=lambda: now[0]) as display:
+            display.phase("restoring", **phase)
+            for second, done in updates:
+                now[0] = second
+                display.update(done)
+        return console.file.getvalue().splitlines()
+
+    return show
+
+
+def test_a_long_job_says_in_a_log_how_far_it_is_how_fast_and_how_long_it_will_take(logged):
+    assert logged([(1, 0), (31, 10), (40, 13)], frames=100) == [
+        "reelprior: restoring: 10/100 frames, 3.00 s/frame, 4.5 minutes left"
+    ]
+    assert logged([(31, 2)], frames=7, unit="files") == ["reelprior: restoring: 2/7 files"]
+    assert logged([], frames=6, unit="tiles", seconds=200) == ["reelprior: restoring: about 3.3 minutes"]
+
+
+def test_frames_that_an_earlier_run_restored_do_not_count_as_fast(logged):
+    assert logged([(1, 50), (41, 60)], frames=100) == [
+        "reelprior: restoring: 60/100 frames, 4.00 s/frame, 2.7 minutes left"
+    ]
+
+
+def test_a_job_of_days_writes_a_line_every_ten_minutes(logged):
+    day = 24 * 3600
+    lines = logged([(second, second / 100) for second in range(0, day, 5)], frames=10 * day)
+    assert 144 <= len(lines) <= 144 + 6
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "0 s"),
+        (59, "59 s"),
+        (119, "119 s"),
+        (600, "10.0 minutes"),
+        (9000, "2.5 hours"),
+        (1e6, "11.6 days"),
+    ],
+)
+def test_a_duration_is_said_in_the_unit_that_people_would_choose(seconds, text):
+    assert readable_time(seconds) == text
