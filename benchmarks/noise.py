@@ -20,7 +20,8 @@ from reelprior.models.noise_estimate import NoiseEstimate, estimate_noise
 __all__ = ["Added", "measure", "ratios"]
 
 _FRAMES = 5
-_FRAMES_APART = 4
+_FRAMES_APART = 3
+_SPAN = (_FRAMES - 1) * _FRAMES_APART + 1
 _SEED = 7
 _WITHIN = 0.10
 #: Footage beside the cases of the comparison: file of the folder of clips, first frame, divisor.
@@ -117,20 +118,18 @@ def ratios(estimate: NoiseEstimate, added: Added, clean: Clip) -> list[float]:
 def _material(data: Path) -> Iterator[tuple[str, Clip]]:
     """Name and (T, 3, H, W) float32 in [0, 1]."""
     for case in clips.CASES:
-        yield case.name, _spread(clips.find_clip(case.file, data=data), case.start, case.divisor)
+        if clips.is_there(case, data=data):
+            yield case.name, _planes(clips.load(case, data=data)[:_SPAN:_FRAMES_APART])
     for file, start, divisor in _MORE_CLIPS:
         path = data / "clips" / file
         if path.is_file():
+            whole = clips.decode(path, range(start, start + _SPAN))[::_FRAMES_APART]
+            size = whole.shape[2] // divisor, whole.shape[1] // divisor
             name = path.stem if divisor == 1 else f"{path.stem} / {divisor}"
-            yield name, _spread(path, start, divisor)
+            yield name, _planes(clips.reduce(whole, size=size))
     for path in sorted(data.glob(_PHOTOGRAPHS)):
         picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
         yield path.stem, _planes(picture[None])
-
-
-def _spread(path: Path, start: int, divisor: int) -> Clip:
-    frames = range(start, start + _FRAMES * _FRAMES_APART)
-    return _planes(clips.reduce(clips.decode(path, frames)[::_FRAMES_APART], divisor=divisor))
 
 
 def _planes(pictures: NDArray[np.uint8]) -> Clip:

@@ -10,15 +10,17 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from clips import CASES, DATA
 from machine import describe_machine
 from methods import ENGINES, PEERS
 from noises import NOISES
 from session import BATCHES, Session
-from table import embed, render, to_json
+from table import Section, embed, render, to_json
 
 from reelprior.pipeline.versions import versions
 
@@ -49,7 +51,7 @@ PROMISED = tuple(name for name in BENCHMARKS if name not in _SLOW)
 
 
 def main() -> int:
-    """Run what was asked for; status 1 if a promised figure is short."""
+    """Run what was asked for; status 1 if a promised figure is short or a part fails, which costs no other part."""
     options = _parse(sys.argv[1:])
     session = Session(
         output=options.output,
@@ -62,32 +64,56 @@ def main() -> int:
         batches=options.batches,
     )
     session.output.mkdir(parents=True, exist_ok=True)
-    machine = describe_machine()
-    sections, seconds = [], {}
+    judged = not session.is_shortened
+    facts: dict[str, Any] = {
+        "machine": describe_machine(),
+        "versions": versions(),
+        "command": _command(),
+        "judged": judged,
+    }
+    sections: list[Section] = []
+    seconds: dict[str, float] = {}
+    failed: list[str] = []
     for name in options.only or PROMISED:
         print(f"{name} ...", file=sys.stderr, flush=True)
         started = time.monotonic()
-        sections.append(importlib.import_module(BENCHMARKS[name]).measure(session))
+        try:
+            sections.append(importlib.import_module(BENCHMARKS[name]).measure(session))
+        except (Exception, SystemExit) as error:
+            traceback.print_exception(error)
+            failed.append(name)
+            sections.append(Section(name.capitalize(), [], notes=[f"**Did not run: {error!r}.**"]))
         seconds[name] = time.monotonic() - started
         print(f"{name}: {seconds[name]:.0f} s", file=sys.stderr, flush=True)
-    judged = not session.is_shortened
-    facts = {"machine": machine, "versions": versions(), "command": _command(), "judged": judged}
-    text = render(sections, **facts, seconds=seconds)
-    (session.output / "results.md").write_text(text, encoding="utf-8")
-    as_json = json.dumps(to_json(sections, **facts), indent=2, ensure_ascii=False)
-    (session.output / "results.json").write_text(as_json + "\n", encoding="utf-8")
+        # After every part: what was measured in an hour is not lost by what happens in the next.
+        text = _write(session.output, sections, seconds, facts)
     print(text)
-    pictures = {name: svg for section in sections for name, svg in section.pictures.items()}
-    for name, svg in pictures.items():
-        (session.output / name).write_text(svg, encoding="utf-8")
     if options.update_readme:
         page = _HERE / "README.md"
         alone = options.only[0] if options.only and len(options.only) == 1 else None
         page.write_text(embed(page.read_text(encoding="utf-8"), text, part=alone), encoding="utf-8")
-        for name, svg in pictures.items():
-            (_HERE / name).write_text(svg, encoding="utf-8")
+        for section in sections:
+            _write_pictures(_HERE, section)
     passed = all(figure.passed for section in sections for figure in section.figures)
-    return 0 if passed or not judged else 1
+    return 0 if not failed and (passed or not judged) else 1
+
+
+def _write(
+    folder: Path, sections: Sequence[Section], seconds: Mapping[str, float], facts: Mapping[str, Any]
+) -> str:
+    """Write everything that is measured so far; the page as text."""
+    text = render(sections, **facts, seconds=seconds)
+    (folder / "results.md").write_text(text, encoding="utf-8")
+    as_json = json.dumps(to_json(sections, **facts), indent=2, ensure_ascii=False)
+    (folder / "results.json").write_text(as_json + "\n", encoding="utf-8")
+    for section in sections:
+        _write_pictures(folder, section)
+    return text
+
+
+def _write_pictures(folder: Path, section: Section) -> None:
+    for name, svg in section.pictures.items():
+        (folder / name).write_text(svg, encoding="utf-8")
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

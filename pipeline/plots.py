@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-
 __all__ = ["Line", "LineStyle", "line_plot"]
 
 # matplotlib writes literal colours only; these stand in for what the style sheet decides.
@@ -92,6 +88,11 @@ def line_plot(
     str
         An ``<svg>`` element without prolog, to be placed in HTML.
     """
+    # Here, because it takes the better part of a second, and most jobs draw nothing.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
     with mpl.rc_context(_STYLE):
         figure = Figure(
             figsize=(size[0] / 72, size[1] / 72), layout="constrained"

@@ -120,3 +120,36 @@ def test_the_noise_that_is_added_is_the_noise_that_is_compared_with(module):
     measured = added.to(clean).std((0, 2, 3))
     # 4096 draws: a standard error of 1.1 %
     assert measured == pytest.approx(added.model().sigmas(0.5), rel=0.06)
+
+
+def test_noise_is_measured_on_the_packaged_clips_where_there_is_no_other_footage(module, tmp_path):
+    material = dict(module("noise")._material(tmp_path))
+    assert {name: clip.shape for name, clip in material.items()} == {
+        "carphone": (5, 3, 144, 176),
+        "bikes": (5, 3, 136, 320),
+        "bigbuckbunny": (5, 3, 180, 320),
+    }
+
+
+def test_a_part_that_fails_costs_no_other_part(module, tmp_path, monkeypatch, capsys):
+    run, table = module("run"), module("table")
+    whole = table.Section("Things", [table.at_least("a thing", 1, 0)])
+
+    class Whole:
+        measure = staticmethod(lambda session: whole)
+
+    class Broken:
+        @staticmethod
+        def measure(session):
+            raise KeyError("gone")
+
+    monkeypatch.setattr(
+        run.sys, "argv", ["run.py", "--output", str(tmp_path), "--only", "noise", "--only", "film"]
+    )
+    monkeypatch.setattr(run, "BENCHMARKS", {"film": "whole", "noise": "broken"})
+    monkeypatch.setattr(run.importlib, "import_module", {"whole": Whole, "broken": Broken}.get)
+    assert run.main() == 1
+    page = (tmp_path / "results.md").read_text()
+    assert "Did not run: KeyError('gone')" in page
+    assert "a thing" in page
+    assert "gone" in capsys.readouterr().err

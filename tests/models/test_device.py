@@ -84,9 +84,14 @@ def test_the_arithmetic_is_what_the_settings_say(autocast, dtype):
 
 @pytest.mark.parametrize(
     ("capabilities", "dtype"),
-    [({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16), ({"avx2": True}, None)],
+    [
+        ({"avx512_bf16": True, "cpu_name": "AMD EPYC"}, torch.bfloat16),
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, None),
+        ({"avx512_bf16": True, "amx_bf16": True, "cpu_name": "Intel Xeon"}, torch.bfloat16),
+        ({"avx2": True}, None),
+    ],
 )
-def test_auto_is_bfloat16_only_where_the_cpu_multiplies_in_it(monkeypatch, capabilities, dtype):
+def test_auto_is_bfloat16_only_where_the_cpu_is_faster_in_it(monkeypatch, capabilities, dtype):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert Compute(ComputeSettings(device="cpu", autocast="auto")).dtype is dtype
 
