@@ -90,9 +90,12 @@ class Order:
     def plan(self, index: FrameIndex) -> Plan:
         """The plan; pure, so everyone makes the same one and nobody stores it."""
         settings = self.job.settings
+        # What detectors find is known of the frames to restore alone.
+        whole = range(len(index.scene_scores))
         return make_plan(
             self.frames,
             index.scene_scores,
+            around=self.frames if settings.defects.any else whole,
             height=self.tiles[0].read.height * settings.scale,
             width=self.tiles[0].read.width * settings.scale,
             chunk=settings.chunk,

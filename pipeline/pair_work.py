@@ -163,7 +163,9 @@ class _Watch(Display):
         self._directory, self._task = directory, task
         self._tiles = 1
 
-    def phase(self, title: str, *, frames: int | None = None, unit: str = "frames") -> None:
+    def phase(
+        self, title: str, *, frames: int | None = None, unit: str = "frames", seconds: float | None = None
+    ) -> None:
         """Note of how many tiles the picture is made."""
         stop_if_told(self._directory)
         self._tiles = frames or 1
@@ -180,8 +182,10 @@ def _picture_path(folder: Path, job: PairJob) -> Path:
 
 def _identity(job: PairJob, source_hash: str) -> str:
     """Hash of all that decides the picture and its file."""
+    profile = job.settings.noise_profile
     fields = {
         "source": source_hash,
+        "noise_profile": content_hash_of([profile]) if profile else None,
         "settings": job.settings.model_dump(mode="json", exclude={"compute": {"device", "threads"}}),
         "align": job.align,
         "bits": job.bits,

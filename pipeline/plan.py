@@ -9,7 +9,8 @@
                                       [---------------)
     read       [------------------)                            write +- handle: what it looks at
 
-Everything is cut off at the scene's ends, so nothing is shared over a cut. The plan depends on the clip and
+Everything is cut off at the scene's ends, so nothing is shared over a cut. Where a part of a scene is restored, what it
+looks at may lie beyond that part: its ends come out as they would in the whole. The plan depends on the clip and
 the settings alone; who does the work, and how many, never enters, which is why the result does not depend on
 it.
 """
@@ -63,7 +64,7 @@ class Scene:
         middle of the scene's first chunk. The middle, because it has neighbours on both sides and lies away
         from a dissolve at the cut; of the first chunk, because then the key frame does not move when the
         scene turns out longer. None where nothing is handed on: every frame is fitted by itself, or is the
-        only one of its scene.
+        only one that may be looked at.
     read
         The frames that the key-frame fit looks at: the key frame and its handles.
     """
@@ -97,6 +98,7 @@ def make_plan(
     width: int,
     chunk: ChunkSettings,
     handle: int,
+    around: range | None = None,
     warm_starts: bool = True,
 ) -> Plan:
     """Cut the frames into scenes and the scenes into chunks.
@@ -113,30 +115,36 @@ def make_plan(
         Lengths, fade and scene threshold.
     handle
         How many frames the engine looks beside a frame.
+    around
+        The frames that may be looked at; those to restore by default.
     warm_starts
         Whether a frame starts from its neighbour's parameters, so that a scene needs a key frame.
 
     Raises
     ------
     ValueError
-        If there is no frame, or a frame has no score.
+        If there is no frame, a frame has no score, or one to restore may not be looked at.
     """
-    if not frames or frames.step != 1 or frames.start < 0 or frames.stop > len(scores):
-        raise ValueError(f"cannot plan frames {frames} of a clip with {len(scores)}")
+    around = frames if around is None else around
+    starts_within = 0 <= around.start <= frames.start
+    stops_within = frames.stop <= around.stop <= len(scores)
+    if not frames or frames.step != 1 or not (starts_within and stops_within):
+        raise ValueError(f"cannot plan frames {frames}, looking at {around} of a clip with {len(scores)}")
     longest = _frames_per_chunk(height, width, chunk)
     scenes: list[Scene] = []
     chunks: list[Chunk] = []
     for span in cut_scenes(frames, scores, threshold=chunk.scene_threshold):
+        shown = _shown(span, scores, by=handle, within=around, threshold=chunk.scene_threshold)
         cores = _divide(span, longest)
         # Fades of one chunk must not meet, or a frame would have three results to blend.
         fade = min(chunk.fade, min(len(core) for core in cores) // 2)
         first = len(chunks)
         for core in cores:
             write = _widen(core, fade, within=span)
-            chunks.append(Chunk(len(chunks), len(scenes), core, write, _widen(write, handle, within=span)))
-        key = (cores[0].start + cores[0].stop) // 2 if warm_starts and len(span) > 1 else None
+            chunks.append(Chunk(len(chunks), len(scenes), core, write, _widen(write, handle, within=shown)))
+        key = (cores[0].start + cores[0].stop) // 2 if warm_starts and len(shown) > 1 else None
         read = range(key, key + 1) if key is not None else chunks[first].write
-        scenes.append(Scene(len(scenes), span, key, _widen(read, handle, within=span)))
+        scenes.append(Scene(len(scenes), span, key, _widen(read, handle, within=shown)))
     return Plan(frames, tuple(scenes), tuple(chunks))
 
 
@@ -148,6 +156,16 @@ def cut_scenes(frames: range, scores: Sequence[float], *, threshold: float) -> l
     """
     borders = [frames.start, *(t for t in frames[1:] if scores[t] >= threshold), frames.stop]
     return [range(start, stop) for start, stop in pairwise(borders)]
+
+
+def _shown(span: range, scores: Sequence[float], *, by: int, within: range, threshold: float) -> range:
+    """The frames to restore with those of their scene before and after them, ``by`` on each side at most."""
+    start, stop = span.start, span.stop
+    while start > max(within.start, span.start - by) and scores[start] < threshold:
+        start -= 1
+    while stop < min(within.stop, span.stop + by) and scores[stop] < threshold:
+        stop += 1
+    return range(start, stop)
 
 
 def fade_weights(plan: Plan, chunk: Chunk) -> list[float]:

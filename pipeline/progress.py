@@ -1,7 +1,7 @@
 """Progress: what a running job shows on a terminal, and how many frames a half-done job has done.
 
 `restore` talks to a `Display`, which is silent; the command line gives it a `TerminalDisplay` where a person
-watches, and a `LineDisplay` where what it says goes to a file.
+watches, and a `LineDisplay` where what it says goes to a log.
 """
 
 import time
@@ -102,14 +102,14 @@ class LineDisplay(Display):
 
     Parameters
     ----------
-    console
-        Where the lines go.
+    say
+        Takes a line.
     clock
         Seconds that only grow.
     """
 
-    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console, self._clock = console, clock
+    def __init__(self, say: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._say, self._clock = say, clock
         self._pause = _FIRST_LINE_SECONDS
         self._next = clock() + self._pause
         self._title, self._unit = "", "frames"
@@ -122,7 +122,7 @@ class LineDisplay(Display):
         """Remember what is done, and say how long it will take if that is long."""
         self._title, self._total, self._unit, self._first = title, frames, unit, None
         if seconds is not None and seconds >= _FIRST_LINE_SECONDS:
-            self._say(f"about {readable_time(seconds)}")
+            self._say(f"{title}: about {readable_time(seconds)}")
 
     def update(self, done: float, *, loss: float | None = None) -> None:
         """Write a line if it is time for one."""
@@ -133,17 +133,12 @@ class LineDisplay(Display):
             return
         self._pause = min(2 * self._pause, _LAST_LINE_SECONDS)
         self._next = now + self._pause
-        text = f"{int(done)}/{self._total} {self._unit}"
+        text = f"{self._title}: {int(done)}/{self._total} {self._unit}"
         began, done_before = self._first
         if done > done_before:
             each = (now - began) / (done - done_before)
             text += f", {each:.2f} s/{self._unit[:-1]}, {readable_time(each * (self._total - done))} left"
         self._say(text)
-
-    def _say(self, text: str) -> None:
-        self._console.print(
-            f"reelprior: {self._title}: {text}", markup=False, highlight=False, soft_wrap=True
-        )
 
 
 _FIRST_LINE_SECONDS, _LAST_LINE_SECONDS = 30.0, 600.0

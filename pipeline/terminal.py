@@ -23,6 +23,7 @@ __all__ = ["LogLevel", "interruptible", "make_display", "report_error", "set_up_
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 _DEFECT_STATUS = 4
+_log = logging.getLogger(__name__)
 
 
 class _ConsoleHandler(logging.Handler):
@@ -52,10 +53,10 @@ def set_up_logging(level: LogLevel) -> Console:
 
 
 def make_display(console: Console, *, quiet: bool) -> Display:
-    """A progress bar where a person watches, a line now and then where it goes to a file, silence if asked for."""
+    """A progress bar where a person watches, elsewhere a line of the log now and then, silence if asked for."""
     if quiet:
         return Display()
-    return TerminalDisplay(console) if console.is_terminal else LineDisplay(console)
+    return TerminalDisplay(console) if console.is_terminal else LineDisplay(_log.info)
 
 
 @contextmanager

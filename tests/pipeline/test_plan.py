@@ -18,25 +18,27 @@ def plans(draw):
     scores = draw(st.lists(st.sampled_from([0.0, 2.0, 40.0]), min_size=1, max_size=120))
     start = draw(st.integers(0, len(scores) - 1))
     stop = draw(st.integers(start + 1, len(scores)))
+    around = range(draw(st.integers(0, start)), draw(st.integers(stop, len(scores))))
     chunk = ChunkSettings(
         frames=draw(st.integers(1, 40)), fade=draw(st.integers(0, 6)), scene_threshold=THRESHOLD
     )
+    handle = draw(st.integers(0, 7))
     plan = make_plan(
-        range(start, stop), scores, height=48, width=64, chunk=chunk, handle=draw(st.integers(0, 7))
+        range(start, stop), scores, height=48, width=64, chunk=chunk, handle=handle, around=around
     )
-    return plan, scores, chunk
+    return plan, scores, chunk, around
 
 
 @given(plans())
 def test_every_frame_is_in_exactly_one_core_in_order(drawn):
-    plan, _, _ = drawn
+    plan, _, _, _ = drawn
     assert [t for chunk in plan.chunks for t in chunk.core] == list(plan.frames)
     assert [t for scene in plan.scenes for t in scene.frames] == list(plan.frames)
 
 
 @given(plans())
 def test_the_weights_of_a_frame_sum_to_one(drawn):
-    plan, _, _ = drawn
+    plan, _, _, _ = drawn
     total = dict.fromkeys(plan.frames, 0.0)
     for chunk in plan.chunks:
         for t, weight in zip(chunk.write, fade_weights(plan, chunk), strict=True):
@@ -48,25 +50,30 @@ def test_the_weights_of_a_frame_sum_to_one(drawn):
 
 @given(plans())
 def test_no_range_crosses_a_cut(drawn):
-    plan, scores, _ = drawn
+    plan, scores, _, _ = drawn
     ranges = [frames for chunk in plan.chunks for frames in (chunk.core, chunk.write, chunk.read)]
     for frames in [*ranges, *(scene.read for scene in plan.scenes)]:
         assert all(scores[t] < THRESHOLD for t in frames[1:])
 
 
 @given(plans())
-def test_ranges_widen_from_core_to_write_to_read_inside_the_scene(drawn):
-    plan, _, chunk_settings = drawn
+def test_ranges_widen_from_core_to_write_within_the_scene_and_to_read_within_what_may_be_looked_at(drawn):
+    plan, _, chunk_settings, around = drawn
     for chunk in plan.chunks:
         scene = plan.scenes[chunk.scene].frames
-        for inner, outer in [(chunk.core, chunk.write), (chunk.write, chunk.read), (chunk.read, scene)]:
+        for inner, outer in [
+            (chunk.core, chunk.write),
+            (chunk.write, scene),
+            (chunk.write, chunk.read),
+            (chunk.read, around),
+        ]:
             assert outer.start <= inner.start < inner.stop <= outer.stop
         assert len(chunk.core) <= chunk_settings.frames
 
 
 @given(plans())
 def test_the_key_frame_lies_in_what_its_fit_reads(drawn):
-    plan, _, _ = drawn
+    plan, _, _, _ = drawn
     for scene in plan.scenes:
         if len(scene.frames) == 1:
             continue
@@ -86,6 +93,17 @@ def test_a_scene_of_one_frame_and_frames_fitted_by_themselves_need_no_key_frame(
         None,
         None,
     ]
+
+
+def test_a_part_of_a_scene_is_restored_as_in_the_whole_and_nothing_beyond_a_cut_is_looked_at():
+    scores = [0.0] * 4 + [50.0] + [0.0] * 15
+    settings = {"height": 48, "width": 64, "chunk": ChunkSettings(), "handle": 3}
+    part = make_plan(range(5, 10), scores, around=range(20), **settings)
+    assert [chunk.read for chunk in part.chunks] == [range(4, 13)]
+    alone = make_plan(range(5, 10), scores, **settings)
+    assert [chunk.read for chunk in alone.chunks] == [range(5, 10)]
+    (one,) = make_plan(range(9, 10), scores, around=range(20), **settings).scenes
+    assert (one.frames, one.key, one.read) == (range(9, 10), 9, range(6, 13))
 
 
 def test_a_score_before_the_first_frame_asked_for_does_not_cut():
@@ -115,10 +133,15 @@ def test_the_plan_does_not_know_about_workers():
         "width",
         "chunk",
         "handle",
+        "around",
         "warm_starts",
     }
 
 
 def test_a_range_beyond_the_clip_is_refused():
-    with pytest.raises(ValueError, match=r"range\(0, 9\) of a clip with 8"):
-        make_plan(range(9), [0.0] * 8, height=48, width=64, chunk=ChunkSettings(), handle=3)
+    settings = {"height": 48, "width": 64, "chunk": ChunkSettings(), "handle": 3}
+    with pytest.raises(ValueError, match=r"range\(0, 9\).* of a clip with 8"):
+        make_plan(range(9), [0.0] * 8, **settings)
+    for around in (range(3, 8), range(5)):
+        with pytest.raises(ValueError, match="cannot plan"):
+            make_plan(range(2, 6), [0.0] * 8, around=around, **settings)

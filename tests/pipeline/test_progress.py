@@ -23,44 +23,59 @@ def test_the_bar_shows_frames_speed_and_loss():
     assert "loss 1.25e-03" in shown
 
 
-@pytest.mark.parametrize("quiet", [False, True])
-def test_a_short_job_leaves_a_log_without_a_line(capsys, quiet):
-    console = set_up_logging("warning")
-    with make_display(console, quiet=quiet) as display:
-        display.phase("restoring", frames=24, seconds=3)
-        display.update(3)
-    captured = capsys.readouterr()
-    assert (captured.out, captured.err) == ("", "")
+@pytest.fixture
+def said(monkeypatch, capsys):
+    """What a job of a minute and a half says on stderr, which is no terminal here."""
+
+    def show(level, *, quiet=False):
+        seconds = iter(range(0, 1000, 30))
+        monkeypatch.setattr(LineDisplay.__init__, "__kwdefaults__", {"clock": lambda: next(seconds)})
+        with make_display(set_up_logging(level), quiet=quiet) as display:
+            display.phase("restoring", frames=24, seconds=100)
+            for done in (0, 6, 12):
+                display.update(done)
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        return captured.err
+
+    return show
+
+
+def test_where_nobody_watches_errors_and_warnings_are_all_that_is_said_unless_more_is_asked_for(said):
+    assert said("warning") == ""
+    assert said("info", quiet=True) == ""
+    lines = said("info").splitlines()
+    assert lines[0] == "reelprior: info: restoring: about 100 s"
+    assert lines[-1] == "reelprior: info: restoring: 12/24 frames, 5.00 s/frame, 60 s left"
 
 
 @pytest.fixture
 def logged():
-    """What a display for logs writes of updates at given seconds."""
+    """What a display for logs says of updates at given seconds."""
 
     def show(updates, **phase):
-        now = [0.0]
-        console = Console(file=io.StringIO(), width=20)
-        with LineDisplay(console, clock=lambda: now[0]) as display:
+        now, lines = [0.0], []
+        with LineDisplay(lines.append, clock=lambda: now[0]) as display:
             display.phase("restoring", **phase)
             for second, done in updates:
                 now[0] = second
                 display.update(done)
-        return console.file.getvalue().splitlines()
+        return lines
 
     return show
 
 
 def test_a_long_job_says_in_a_log_how_far_it_is_how_fast_and_how_long_it_will_take(logged):
     assert logged([(1, 0), (31, 10), (40, 13)], frames=100) == [
-        "reelprior: restoring: 10/100 frames, 3.00 s/frame, 4.5 minutes left"
+        "restoring: 10/100 frames, 3.00 s/frame, 4.5 minutes left"
     ]
-    assert logged([(31, 2)], frames=7, unit="files") == ["reelprior: restoring: 2/7 files"]
-    assert logged([], frames=6, unit="tiles", seconds=200) == ["reelprior: restoring: about 3.3 minutes"]
+    assert logged([(31, 2)], frames=7, unit="files") == ["restoring: 2/7 files"]
+    assert logged([], frames=6, unit="tiles", seconds=200) == ["restoring: about 3.3 minutes"]
 
 
 def test_frames_that_an_earlier_run_restored_do_not_count_as_fast(logged):
     assert logged([(1, 50), (41, 60)], frames=100) == [
-        "reelprior: restoring: 60/100 frames, 4.00 s/frame, 2.7 minutes left"
+        "restoring: 60/100 frames, 4.00 s/frame, 2.7 minutes left"
     ]
 
 
