@@ -79,7 +79,7 @@ def main() -> int:
         started = time.monotonic()
         try:
             sections.append(importlib.import_module(BENCHMARKS[name]).measure(session))
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # whatever it is, it is said, and the other parts go on
             traceback.print_exception(error)
             failed.append(name)
             sections.append(Section(name.capitalize(), [], notes=[f"**Did not run: {error!r}.**"]))

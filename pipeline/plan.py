@@ -10,7 +10,7 @@
     read       [------------------)                            write +- handle: what it looks at
 
 Everything is cut off at the scene's ends, so nothing is shared over a cut. Where a part of a scene is restored, what it
-looks at may lie beyond that part: its ends come out as they would in the whole. The plan depends on the clip and
+looks at may lie beyond that part: its ends have neighbours on both sides, too. The plan depends on the clip and
 the settings alone; who does the work, and how many, never enters, which is why the result does not depend on
 it.
 """

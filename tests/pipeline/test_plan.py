@@ -95,7 +95,7 @@ def test_a_scene_of_one_frame_and_frames_fitted_by_themselves_need_no_key_frame(
     ]
 
 
-def test_a_part_of_a_scene_is_restored_as_in_the_whole_and_nothing_beyond_a_cut_is_looked_at():
+def test_a_part_of_a_scene_looks_beyond_its_ends_and_never_beyond_a_cut():
     scores = [0.0] * 4 + [50.0] + [0.0] * 15
     settings = {"height": 48, "width": 64, "chunk": ChunkSettings(), "handle": 3}
     part = make_plan(range(5, 10), scores, around=range(20), **settings)
