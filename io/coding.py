@@ -77,6 +77,18 @@ class VideoEncoding:
         params = ":".join(part for part in (words, own) if part)  # what the user says comes last, and wins
         return replace(self, options={**self.options, self.hdr_option: params}) if params else self
 
+    def for_length(self, frames: int) -> "VideoEncoding":
+        """The same, for a film of so many frames.
+
+        x265 works out when its first pictures are decoded from the third one it gets. Where there is none it gives
+        them times from memory that was never written, which a muxer refuses or believes; without B-frames it
+        needs no such times.
+        """
+        if self.encoder != "libx265" or frames > _X265_DELAY:
+            return self
+        params = self.options.get("x265-params", "")
+        return replace(self, options={**self.options, "x265-params": f"{params}:bframes=0".lstrip(":")})
+
     def loses_hdr(self, hdr: HdrMetadata | None) -> list[str]:
         """What the output cannot hold of it, in words."""
         if hdr is None:
@@ -109,6 +121,7 @@ _CODECS = {
     "av1": _Codec("libsvtav1", {"crf": "18", "preset": "5"}, hdr="svtav1-params"),
     "prores": _Codec("prores_ks", limited_range=True, alpha=True),
 }
+_X265_DELAY = 2  # frames, at most, that x265 holds back to sort B-frames: two with a pyramid of them
 _ALIASES = {"hevc": "h265", "avc": "h264", "x264": "h264", "x265": "h265"} | {
     codec.encoder: name for name, codec in _CODECS.items()
 }

@@ -99,7 +99,7 @@ class VideoWriter:
     def _open(self, *, height: int, width: int) -> _OpenFile:
         encoding = video_encoding(
             self.path, self._coding, source_pix_fmt=self._source.video.pix_fmt, width=width, height=height
-        )
+        ).for_length(len(self._frames))
         file = _OpenFile(self._part, encoding, source=self._source, index=self._index, frames=self._frames)
         left_out: frozenset[int] = frozenset()
         if self._coding.drop_incompatible:
