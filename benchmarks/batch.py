@@ -246,7 +246,7 @@ def _large_cluster(session: Session, shorten: bool) -> Part:
         before = peak_memory_bytes()
         take_steps(
             BatchBacklog(works),
-            works,  # type: ignore[arg-type]
+            works,
             join=lambda: nullcontext(pool),
             listener=busy,
         )

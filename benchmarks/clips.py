@@ -26,6 +26,7 @@ __all__ = [
     "load",
     "pair",
     "read_images",
+    "read_picture",
     "there_and_back",
     "write",
 ]
@@ -107,7 +108,15 @@ def read_images(folder: Path, frames: range) -> Video:
     paths = sorted(folder.glob("*.png"))[frames.start : frames.stop]
     if len(paths) != len(frames):
         raise SystemExit(f"{folder} has not the frames {frames}")
-    return np.stack([cv2.imread(str(path))[..., ::-1] for path in paths])  # B'G'R' -> R'G'B'
+    return np.stack([read_picture(path)[..., ::-1] for path in paths])
+
+
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3), B'G'R', 8 bits."""
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise SystemExit(f"{path} is not there, or is no picture; README.md says where the data come from")
+    return picture.astype(np.uint8, copy=False)
 
 
 def decode(path: Path, frames: range | None = None) -> Video:

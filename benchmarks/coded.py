@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.filter import Graph
+from av.video.stream import VideoStream
 from clips import PACKAGED, decode, load
 from measuring import psnr_of
 from numpy.typing import NDArray
@@ -61,6 +62,7 @@ def _encode(path: Path, clip: Video, codec: str, options: dict[str, str]) -> Pat
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options)
+        assert isinstance(stream, VideoStream)
         stream.height, stream.width = clip.shape[1:3]
         stream.pix_fmt = "yuv420p"
         for number, picture in enumerate(clip):
@@ -82,5 +84,7 @@ def _deblocked(path: Path) -> Video:
         ).configure()
         for frame in container.decode(stream):
             graph.push(frame)
-            pictures.append(graph.pull().to_ndarray(format="rgb24"))
+            deblocked = graph.pull()
+            assert isinstance(deblocked, av.VideoFrame)
+            pictures.append(deblocked.to_ndarray(format="rgb24").astype(np.uint8, copy=False))
     return np.stack(pictures)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from clips import DATA
+from clips import DATA, read_picture
 from flash_files import restore
 from flash_scenes import PAIRS
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ def _row(session: Session, name: str, shrink: int) -> _Bytes:
     output = session.output / f"{name}.png"
     result = restore(session, paths[1], paths[0], output)
     print(name, result.facts, f"{result.seconds:.0f} s", file=sys.stderr, flush=True)
-    noisy, lit, restored = (cv2.imread(str(path)) for path in (*paths, output))
+    noisy, lit, restored = (read_picture(path) for path in (*paths, output))
     gain = max(1.0, _SHOWN_MEAN / max(float(noisy.mean()), 1.0))
     noisy, restored = (np.clip(picture * gain, 0, 255).astype(np.uint8) for picture in (noisy, restored))
     height = round(noisy.shape[0] * _WIDTH / noisy.shape[1])
@@ -71,7 +71,7 @@ def _shrunk(session: Session, path: Path, shrink: int) -> Path:
     if shrink == 1:
         return path
     smaller = session.output / f"{path.stem}.png"
-    picture = cv2.imread(str(path))
+    picture = read_picture(path)
     size = (picture.shape[1] // shrink, picture.shape[0] // shrink)
     cv2.imwrite(str(smaller), cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
     return smaller

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from sources import make_film, packets, video_times
+from sources import make_film, packets, seconds, video_times
 from table import Figure, Section, Table
 
 from reelprior.io.coding import Coding, codec_names
@@ -36,8 +36,12 @@ _VIDEOS = (
     "mpeg4",
     "mjpeg",
     "prores_ks",
+    "dnxhd",
+    "utvideo",
+    "v210",
+    "huffyuv",
+    "dvvideo",
 )
-_VIDEOS += ("dnxhd", "utvideo", "v210", "huffyuv", "dvvideo")
 _SOUNDS = (
     "aac",
     "libmp3lame",
@@ -93,9 +97,9 @@ def measure(folder: Path) -> Section:
             row = [verdict(path, folder / f"target{suffix}") for suffix in TARGETS]
             verdicts += row
             rows.append((source.name, *row))
-    source = make_film(folder / "codecs.mkv", video="ffv1")
+    film = make_film(folder / "codecs.mkv", video="ffv1")
     by_codec = [
-        (codec, *(verdict_of_codec(source, folder / f"target{suffix}", codec) for suffix in TARGETS))
+        (codec, *(verdict_of_codec(film, folder / f"target{suffix}", codec) for suffix in TARGETS))
         for codec in codec_names()
     ]
     verdicts += [cell for _, *cells in by_codec for cell in cells]
@@ -195,7 +199,9 @@ def _differences(source: Path, target: Path) -> str:
                 a[1].endswith(b[1]) or b[1].endswith(a[1]) for a, b in zip(old, new, strict=True)
             )
             pairs = zip(old, new, strict=False)
-            same = same and all(a[0] is None or abs(a[0] + shift - b[0]) <= unit / 2 for a, b in pairs)
+            same = same and all(
+                a[0] is None or (b[0] is not None and abs(a[0] + shift - b[0]) <= unit / 2) for a, b in pairs
+            )
         if not same:
             return "PACKETS DIFFER"
     return ""
@@ -205,7 +211,7 @@ def clocks(path: Path) -> dict[int, Fraction]:
     """The unit of time of every stream by its index, without timecode tracks, which muxers make from a tag."""
     with av.open(str(path)) as container:
         return {
-            s.index: s.time_base
+            s.index: seconds(1, s.time_base)
             for s in container.streams
             if s.type != "data" or "timecode" not in s.metadata
         }

@@ -70,7 +70,8 @@ _NOTES = (
 
 def measure(session: Session) -> Section:
     """Score detection on every clip that is there, and repair on some."""
-    rows, rates = [], {"dust": [], "scratches": []}
+    rows: list[tuple[str, ...]] = []
+    rates: dict[str, list[tuple[float, float]]] = {"dust": [], "scratches": []}
     for footage, clean in _clean(session):
         for name, damage, find in (
             ("dust", add_dust, find_dust),
@@ -211,7 +212,7 @@ def _reduced(video: clips.Video, divisor: int) -> clips.Video:
 
 
 def _unit(video: clips.Video) -> Clip:
-    return np.ascontiguousarray(video.transpose(0, 3, 1, 2)).astype(np.float32) / 255
+    return np.ascontiguousarray(video.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
 
 
 def _psnr(clip: NDArray[np.floating], clean: NDArray[np.floating]) -> float:

@@ -116,7 +116,7 @@ def _filtered(path: Path, text: str) -> clips.Video:
 
 def _graph(width: int, height: int, text: str, pix_fmt: str) -> Graph:
     graph = Graph()
-    last = graph.add_buffer(width=width, height=height, format="rgb24", time_base=1 / _RATE)
+    last = graph.add_buffer(width=width, height=height, format=av.VideoFormat("rgb24"), time_base=1 / _RATE)
     for part in [*text.split(","), f"format={pix_fmt}", "buffersink"]:
         name, _, options = part.partition("=")
         node = graph.add(name, options) if options else graph.add(name)
@@ -136,9 +136,11 @@ def _through(graph: Graph, frames: clips.Video) -> Iterator[av.VideoFrame]:
             graph.push(frame)
         while True:
             try:
-                yield graph.pull()
+                filtered = graph.pull()
             except (av.BlockingIOError, av.EOFError):
                 break
+            assert isinstance(filtered, av.VideoFrame)
+            yield filtered
 
 
 def _restored(session: Session, source: Path, output: Path) -> clips.Video:

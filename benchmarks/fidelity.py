@@ -1,13 +1,22 @@
 """Fidelity: what is not restored comes out as it went in: sound, subtitles, times, chapters and metadata."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import av
 import clips
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import PictureType
 from session import Session
+from sources import seconds
 from table import Section, identical
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # known to PyAV's stubs alone
 
 __all__ = ["Facts", "facts_of", "measure"]
 
@@ -71,8 +80,8 @@ def facts_of(path: Path) -> Facts:
     with av.open(str(path)) as container:
         chapters = tuple(
             (
-                chapter["start"] * chapter["time_base"],
-                chapter["end"] * chapter["time_base"],
+                seconds(chapter["start"], chapter["time_base"]),
+                seconds(chapter["end"], chapter["time_base"]),
                 chapter["metadata"].get("title", ""),
             )
             for chapter in container.chapters()
@@ -86,10 +95,10 @@ def facts_of(path: Path) -> Facts:
         packets: dict[str, list[tuple[Fraction | None, bytes]]] = {"audio": [], "subtitle": []}
         for packet in container.demux():
             if packet.size and packet.stream.type in packets:
-                time = None if packet.pts is None else packet.pts * packet.time_base
+                time = None if packet.pts is None else seconds(packet.pts, packet.time_base)
                 packets[packet.stream.type].append((time, bytes(packet)))
     with av.open(str(path)) as container:
-        times = tuple(frame.pts * frame.time_base for frame in container.decode(video=0))
+        times = tuple(seconds(frame.pts, frame.time_base) for frame in container.decode(video=0))
     return Facts(times, tuple(packets["audio"]), tuple(packets["subtitle"]), chapters, metadata, languages)
 
 
@@ -106,32 +115,36 @@ def make_source(clip: Path, path: Path, *, frames: int) -> None:
         video = output.add_stream("libx264", rate=source.average_rate, options={"crf": "20", "bf": "2"})
         video.width, video.height = _SIZE
         video.pix_fmt = "yuv420p"
-        video.time_base = video.codec_context.time_base = source.time_base
-        copies = {
-            sound: output.add_stream_from_template(sound),
-            text: output.add_stream_from_template(text),
-        }
-        copies[sound].metadata["language"], copies[text].metadata["language"] = "eng", "ger"
+        video.time_base = video.codec_context.time_base = seconds(1, source.time_base)
+        copied_sound = output.add_stream_from_template(sound)
+        copied_text = output.add_stream_from_template(text)
+        copied_sound.metadata["language"], copied_text.metadata["language"] = "eng", "ger"
         output.metadata.update(_METADATA)
-        end = Fraction(frames) / source.average_rate
+        assert source.average_rate is not None
+        end = frames / source.average_rate
         output.set_chapters(_two_chapters(end))
         for index, frame in enumerate(original.decode(video=0)):
             if index >= frames:
                 break
             if index not in _GAP:
                 small = frame.reformat(*_SIZE, format="yuv420p")
-                small.pts, small.time_base, small.pict_type = frame.pts, frame.time_base, 0
+                small.pts, small.time_base, small.pict_type = frame.pts, frame.time_base, PictureType.NONE
                 output.mux(video.encode(small))
         output.mux(video.encode(None))
         original.seek(0)
-        for packet in (*original.demux(sound), *words.demux(text)):
-            if packet.size and packet.pts is not None and packet.pts * packet.time_base < end:
-                packet.stream = copies[packet.stream]
-                output.mux(packet)
+        copies: tuple[tuple[Iterator[Packet[Any]], Stream], ...] = (
+            (original.demux(sound), copied_sound),
+            (words.demux(text), copied_text),
+        )
+        for packets, copy in copies:
+            for packet in packets:
+                if packet.size and packet.pts is not None and seconds(packet.pts, packet.time_base) < end:
+                    packet.stream = copy
+                    output.mux(packet)
     script.unlink()
 
 
-def _two_chapters(end: Fraction) -> list[dict[str, object]]:
+def _two_chapters(end: Fraction) -> "list[Chapter]":
     unit = Fraction(1, 1000)
     borders = [0, int(end * 500), int(end * 1000)]
     return [

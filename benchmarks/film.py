@@ -40,7 +40,8 @@ def measure(session: Session) -> Section:
     captured = np.ascontiguousarray(clips.read_images(folder, frames)[:, _ROWS, _COLUMNS])
     shown, hidden = hide(captured)
     sigma = round(
-        255 * estimate_noise(captured.transpose(0, 3, 1, 2).astype(np.float32) / 255).noise.sigma, 2
+        255 * estimate_noise(captured.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)).noise.sigma,
+        2,
     )
     restored = {
         "as captured, hidden pixels filled": shown,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from flash_baselines import FILTERS, NOTEBOOK_ITERATIONS, notebook
@@ -130,7 +131,8 @@ def _part(scene: Scene) -> Scene:
         return np.ascontiguousarray(picture[..., top : top + height, left : left + width])
 
     pictures = ("ambient", "flash", "unshadowed", "shadows", "highlights")
-    return replace(scene, **{name: cut(getattr(scene, name)) for name in pictures})
+    parts: dict[str, Any] = {name: cut(getattr(scene, name)) for name in pictures}
+    return replace(scene, **parts)
 
 
 def _scaled(case: _Case) -> Picture:
@@ -158,12 +160,10 @@ def _best_settings(
     chosen: dict[float, dict[str, str]] = {}
     for dimming in DIMMINGS:
         names = [case.name for case in cases if case.dimming == dimming]
-        chosen[dimming] = {
-            name: max(
-                settings, key=lambda s, name=name, names=names: sum(scores[case][name][s] for case in names)
-            )
-            for name, settings in FILTERS.items()
-        }
+        chosen[dimming] = {}
+        for name, settings in FILTERS.items():
+            sums = {setting: sum(scores[case][name][setting] for case in names) for setting in settings}
+            chosen[dimming][name] = max(sums, key=sums.__getitem__)
     return chosen
 
 
@@ -183,7 +183,7 @@ def _restored(
 
 
 def _leak(picture: Picture, scene: Scene) -> float:
-    error = (picture - scene.ambient) ** 2
+    error: Picture = np.square(picture - scene.ambient)
     outside = ~(scene.shadows | scene.highlights)
     return float(np.sqrt(error[:, scene.shadows].mean() / error[:, outside].mean()))
 
@@ -195,7 +195,8 @@ def _notebook_seconds(case: _Case) -> float:
     started = time.monotonic()
     notebook(noisy, flash, iterations=_TIMED_ITERATIONS)
     each = (time.monotonic() - started) / _TIMED_ITERATIONS
-    return each * NOTEBOOK_ITERATIONS / (noisy[0].size / 1e6)
+    megapixels: float = noisy.shape[1] * noisy.shape[2] / 1e6
+    return each * NOTEBOOK_ITERATIONS / megapixels
 
 
 def _notebook_note(case: _Case) -> str:

@@ -35,7 +35,7 @@ def _nlm(strength: float) -> Filter:
     def run(noisy: Picture, _flash: Picture, _mask: NDArray[np.bool_], _sigma: float) -> Picture:
         samples = np.clip(np.rint(noisy[::-1].transpose(1, 2, 0) * 255), 0, 255).astype(np.uint8)
         done = cv2.fastNlMeansDenoisingColored(np.ascontiguousarray(samples), None, strength, strength, 7, 21)
-        return done[..., ::-1].transpose(2, 0, 1).astype(np.float32) / 255
+        return done[..., ::-1].transpose(2, 0, 1).astype(np.float32) / np.float32(255)
 
     return run
 
@@ -88,7 +88,7 @@ def _bm3d(factor: float) -> Filter:
         import bm3d
 
         done = bm3d.bm3d_rgb(noisy.transpose(1, 2, 0).astype(np.float64), factor * sigma)
-        return done.transpose(2, 0, 1).astype(np.float32)
+        return np.asarray(done, np.float32).transpose(2, 0, 1)
 
     return run
 

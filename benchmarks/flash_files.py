@@ -54,7 +54,7 @@ def metadata_blocks(session: Session, ambient: Picture, flash: Picture, folder: 
     restore(session, other, source, output, overrides=("fit.iterations=5",))
     before, after = (_blocks(path) for path in (source, output))
     return {
-        "16 bits": cv2.imread(str(output), cv2.IMREAD_UNCHANGED).dtype == np.uint16,
+        "16 bits": np.asarray(cv2.imread(str(output), cv2.IMREAD_UNCHANGED)).dtype == np.uint16,
         **{name: before[name] == after.get(name) for name in ("EXIF", "ICC", "XMP")},
     }
 

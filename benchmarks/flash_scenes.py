@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from clips import read_picture
 from numpy.typing import NDArray
 
 __all__ = [
@@ -85,14 +86,14 @@ def capture(scene: Scene, dimming: float, *, seed: int = 7) -> Picture:
     dimmed = scene.ambient * np.float32(dimming)
     deviation = np.sqrt(READ_SIGMA**2 + SHOT_SIGMA**2 * dimmed)
     noisy = dimmed + deviation * np.random.default_rng(seed).standard_normal(dimmed.shape, np.float32)
-    return (np.rint(np.clip(noisy, 0, 1) * 65535) / 65535).astype(np.float32)
+    return np.asarray(np.rint(np.clip(noisy, 0, 1) * 65535) / 65535, np.float32)
 
 
 def misaligned(flash: Picture, *, seed: int = 11) -> Picture:
     """The flash shot through a homography: up to 3 pixels at the corners beside a turn of 0.5 degrees."""
     random = np.random.default_rng(seed)
     _, height, width = flash.shape
-    corners = np.float32([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]])
+    corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
     moved = corners + random.uniform(-3, 3, (4, 2)).astype(np.float32)
     turn = np.eye(3)
     turn[:2] = cv2.getRotationMatrix2D((width / 2, height / 2), random.choice([-0.5, 0.5]), 1.0)
@@ -108,9 +109,7 @@ def misaligned(flash: Picture, *, seed: int = 11) -> Picture:
 
 
 def _half(path: Path) -> Picture:
-    picture = cv2.imread(str(path))
-    if picture is None:
-        raise FileNotFoundError(f"{path}: no such picture; see benchmarks/README.md for the data")
+    picture = read_picture(path)
     height, width = (side // 2 for side in picture.shape[:2])
     halved = cv2.resize(
         picture[: 2 * height, : 2 * width].astype(np.float32) / 255,
@@ -127,7 +126,7 @@ def _scene(name: str, flash: Picture, ambient: Picture) -> Scene:
         [(0.12, 0.10), (0.30, 0.14), (0.26, 0.42), (0.10, 0.36)],
         [(0.62, 0.55), (0.86, 0.50), (0.80, 0.80)],
     ):
-        cv2.fillPoly(shadows, [np.int32([(x * width, y * height) for x, y in polygon])], 1)
+        cv2.fillPoly(shadows, [_corners(polygon, width, height)], 1)
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     glare = np.zeros((height, width), np.float32)
     for x, y, size in ((0.5, 0.3, 0.02), (0.35, 0.7, 0.03), (0.8, 0.2, 0.015)):
@@ -138,6 +137,10 @@ def _scene(name: str, flash: Picture, ambient: Picture) -> Scene:
     return Scene(name, ambient, lit.astype(np.float32), unshadowed, shadows > 0, glare > 0.1)
 
 
+def _corners(polygon: list[tuple[float, float]], width: int, height: int) -> NDArray[np.int32]:
+    return np.array([(x * width, y * height) for x, y in polygon]).astype(np.int32)
+
+
 def _relit(flash: Picture, ambient: Picture) -> Picture:
     """The flash shot under the smoothed light of the ambient one, with a shadow that only that light casts."""
     _, height, width = flash.shape
@@ -145,7 +148,7 @@ def _relit(flash: Picture, ambient: Picture) -> Picture:
     relit = flash * np.clip(light, 0, 4)
     shadow = np.zeros((height, width), np.float32)
     polygon = [(0.40, 0.45), (0.58, 0.35), (0.66, 0.75), (0.48, 0.90)]
-    cv2.fillPoly(shadow, [np.int32([(x * width, y * height) for x, y in polygon])], 1.0)
+    cv2.fillPoly(shadow, [_corners(polygon, width, height)], 1.0)
     relit = relit * (1 - 0.6 * cv2.GaussianBlur(shadow, (0, 0), 1.0))
     return (relit / max(1.0, float(np.percentile(relit, 99.9)))).clip(0, 1).astype(np.float32)
 

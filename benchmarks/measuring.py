@@ -89,8 +89,7 @@ def measure_method(session: Session, subject: Subject, method: Engine | Peer | N
     key = f"{subject.name}/{name}/{len(subject.clean)}"
     if key not in session.memo:
         print(f"  {subject.noise.name} {subject.case.name}: {name}", file=sys.stderr, flush=True)
-        run = {Engine: _run_engine, Peer: _run_peer}.get(type(method), _leave)
-        session.memo[key] = run(session, subject, method)
+        session.memo[key] = _run(session, subject, method)
     memo: Measurement | None = session.memo[key]
     return memo
 
@@ -111,8 +110,12 @@ def psnr_of(restored: Video, clean: Video) -> float:
     return psnr(restored / 255, clean / 255)
 
 
-def _leave(_: Session, subject: Subject, __: None) -> Measurement:
-    return _scored(subject, NOISY, subject.noisy)
+def _run(session: Session, subject: Subject, method: Engine | Peer | None) -> Measurement | None:
+    if method is None:
+        return _scored(subject, NOISY, subject.noisy)
+    if isinstance(method, Engine):
+        return _run_engine(session, subject, method)
+    return _run_peer(session, subject, method)
 
 
 def _run_engine(session: Session, subject: Subject, engine: Engine) -> Measurement:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import clips
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from session import Session
@@ -55,7 +54,7 @@ class Added:
         sigma = np.array(self.sigma_8bit)[:, None, None] / 255
         deviation = np.sqrt(self.gain * clean + np.square(sigma))
         noisy = clean + deviation * np.random.default_rng(_SEED).normal(0, 1, clean.shape)
-        return (np.rint(np.clip(noisy, 0, 1) * 255) / 255).astype(np.float32)
+        return np.asarray(np.rint(np.clip(noisy, 0, 1) * 255) / 255, np.float32)
 
 
 _CONSTANT = tuple(Added(f"sigma {s}", (s, s, s)) for s in (2, 5, 10, 15, 25, 50, 75))
@@ -128,8 +127,7 @@ def _material(data: Path) -> Iterator[tuple[str, Clip]]:
             name = path.stem if divisor == 1 else f"{path.stem} / {divisor}"
             yield name, _planes(clips.reduce(whole, size=size))
     for path in sorted(data.glob(_PHOTOGRAPHS)):
-        picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-        yield path.stem, _planes(picture[None])
+        yield path.stem, _planes(clips.read_picture(path)[None, ..., ::-1])
 
 
 def _planes(pictures: NDArray[np.uint8]) -> Clip:

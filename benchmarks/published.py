@@ -29,7 +29,9 @@ def enlarge_as_published(small: NDArray[np.uint8], factor: int) -> tuple[NDArray
     """A picture (H, W, 3) uint8 enlarged by ``factor``, and the seconds that it took."""
     settings = load_settings("reference", overrides=(f"fit.iterations={_ITERATIONS}", *_SETTINGS))
     compute = Compute(settings.compute)
-    image = compute.tensor(np.ascontiguousarray(small.transpose(2, 0, 1)[None]).astype(np.float32) / 255)
+    image = compute.tensor(
+        np.ascontiguousarray(small.transpose(2, 0, 1)[None]).astype(np.float32) / np.float32(255)
+    )
     same = torch.full_like(image[:, :1], _VARIANCE)
     observation = Observation(image, same, same, Downsample(factor))
     size = (small.shape[0] * factor, small.shape[1] * factor)

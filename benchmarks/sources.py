@@ -1,14 +1,21 @@
 """Tiny films of every kind for the tables of fidelity, made with PyAV alone."""
 
+from __future__ import annotations  # Packet is generic for type checkers only
+
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
 
-__all__ = ["make_film", "packets", "video_times"]
+__all__ = ["make_film", "packets", "seconds", "video_times"]
 
 _SIZE = (64, 48)
 _PIXEL_FORMATS = {
@@ -59,6 +66,7 @@ def make_film(
     time_base = time_base or 1 / rate
     with av.open(str(path), "w", container_options=container_options or {}) as output:
         stream = output.add_stream(video, rate=rate, options={**_OPTIONS.get(video, {}), **(options or {})})
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height = _SIZES.get(video, _SIZE)
         stream.pix_fmt = _PIXEL_FORMATS.get(video, "yuv420p")
         stream.codec_context.time_base = stream.time_base = time_base
@@ -71,17 +79,17 @@ def make_film(
                 frame.pts, frame.time_base = time, time_base
                 output.mux(stream.encode(frame))
             output.mux(stream.encode())
-            if sound is not None:
+            if isinstance(sound, AudioStream):
                 _write_tone(output, sound, float((max(pts) + 1) * time_base))
             output.mux(words)
     return path
 
 
-def _write_tone(output, sound, seconds):
+def _write_tone(output: OutputContainer, sound: AudioStream, length: float) -> None:
     context = sound.codec_context
     step = context.frame_size or 1024
     planar = context.format.is_planar
-    total = int(seconds * 48000)
+    total = int(length * 48000)
     for start in range(0, max(total, step), step):
         # Sound that is not compressed ends with the picture.
         stop = start + step if context.frame_size else min(start + step, total)
@@ -95,7 +103,7 @@ def _write_tone(output, sound, seconds):
 
 
 @contextmanager
-def _words(output, path: Path, kind: str | None) -> Iterator[list[av.Packet]]:
+def _words(output: OutputContainer, path: Path, kind: str | None) -> Iterator[list[Packet[Any]]]:
     """Add a subtitle stream; its packets, to be muxed last."""
     if kind is None:
         yield []
@@ -124,7 +132,7 @@ def packets(path: Path, index: int) -> list[tuple[Fraction | None, bytes]]:
     """Presentation time in seconds and bytes of every packet of a stream."""
     with av.open(str(path)) as container:
         return [
-            (None if p.pts is None else p.pts * p.time_base, bytes(p))
+            (None if p.pts is None else seconds(p.pts, p.time_base), bytes(p))
             for p in container.demux(container.streams[index])
             if p.size
         ]
@@ -133,4 +141,10 @@ def packets(path: Path, index: int) -> list[tuple[Fraction | None, bytes]]:
 def video_times(path: Path) -> list[Fraction]:
     """Presentation time of every frame in seconds, as decoded."""
     with av.open(str(path)) as container:
-        return [frame.pts * frame.time_base for frame in container.decode(video=0)]
+        return [seconds(frame.pts, frame.time_base) for frame in container.decode(video=0)]
+
+
+def seconds(ticks: int | None, time_base: Fraction | None) -> Fraction:
+    """A time that is known."""
+    assert ticks is not None and time_base is not None
+    return ticks * time_base

@@ -10,12 +10,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import clips
-import cv2
 import numpy as np
 import torch
-from clips import Video
+from clips import Video, read_picture
 from measuring import psnr_of
 from methods import ENGINES
 from noises import NOISES, Noise
@@ -53,7 +53,7 @@ def measure(session: Session) -> Section:
     path = session.data / _FILE
     if not path.is_file():
         return Section("Still image", notes=[f"Not measured: there is no {_FILE} in the folder of footage."])
-    clean = np.ascontiguousarray(cv2.imread(str(path))[_CROP, _CROP, ::-1])  # B'G'R' -> R'G'B'
+    clean = np.ascontiguousarray(read_picture(path)[_CROP, _CROP, ::-1])  # B'G'R' -> R'G'B'
     noisy = noise.add(clean[None])[0]
     iterations = _ITERATIONS if session.frames is None else 20 * session.frames
     looks = follow_reference(
@@ -118,7 +118,7 @@ def follow_reference(
     """Fit a picture (H, W, 3) by the preset ``reference`` and score it on the way; ``seconds`` end it early."""
     settings = load_settings("reference", overrides=(f"fit.iterations={iterations}",))
     compute = Compute(settings.compute)
-    frames = np.ascontiguousarray(noisy.transpose(2, 0, 1)[None]).astype(np.float32) / 255
+    frames = noisy.transpose(2, 0, 1)[None].astype(np.float32, order="C") / np.float32(255)
     model = NoiseModel.from_sigma_8bit(noise.sigma_8bit())
     around = Neighbours(Clip(frames, None, model), frames, settings.fusion, compute)
     captured = around.captured(0)
@@ -150,7 +150,7 @@ class _Watched(Prior):
 
     score: Callable[[Video], float]
 
-    def __init__(self, *arguments: object, **options: object) -> None:
+    def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.looks: list[Look] = []
         self._average: Tensor | None = None

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-import cv2
 import numpy as np
+from clips import read_picture
 from measuring import psnr_of
 from noises import NOISES
 from numpy.typing import NDArray
@@ -87,7 +87,7 @@ def _beside(values: Mapping[str, float]) -> list[str]:
 
 def _crop(path: Any) -> NDArray[np.uint8]:
     """The middle, (H, W, 3) R'G'B'."""
-    picture = cv2.imread(str(path))
+    picture = read_picture(path)
     top, left = ((side - _SIDE) // 2 for side in picture.shape[:2])
     return np.ascontiguousarray(picture[top : top + _SIDE, left : left + _SIDE, ::-1])  # B'G'R' -> R'G'B'
 
@@ -98,7 +98,7 @@ def _watched_fit(
     """PSNR in dB of the averaged picture at each look of a fit, and the look whose picture each rule keeps."""
     noise = NOISES["sigma25"]
     noisy = noise.add(clean[None])
-    frames = np.ascontiguousarray(noisy.transpose(0, 3, 1, 2)).astype(np.float32) / 255
+    frames = noisy.transpose(0, 3, 1, 2).astype(np.float32, order="C") / np.float32(255)
     model = detect_clipping(NoiseModel.from_sigma_8bit(noise.sigma_8bit()), frames)
     settings = load_settings(
         "denoise", overrides=(f"stopping.rule={rules[0]}", f"fit.iterations={iterations}")

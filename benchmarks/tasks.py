@@ -7,10 +7,11 @@ the other benchmarks and Vid4's walk. A task whose data are not there is left ou
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from clips import decode, load, write
+from clips import decode, load, read_picture, write
 from coded import measure_coded
 from numpy.typing import NDArray
 from published import enlarge_as_published
@@ -60,10 +61,10 @@ def measure(session: Session) -> Section:
 def _set5(session: Session, folder: Path) -> tuple[list[Figure], Table]:
     figures, rows, scores = [], [], []
     for path in _first(session, sorted((folder / "HR").glob("*.png"))):
-        truth = _read(path)
+        truth = read_picture(path)
         height, width = (side // 4 * 4 for side in truth.shape[:2])
-        small = _read(folder / "LR_bicubic" / "X4" / f"{path.stem}x4.png")
-        bicubic = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+        small = read_picture(folder / "LR_bicubic" / "X4" / f"{path.stem}x4.png")
+        bicubic = _bytes(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
         ours, seconds = _restore(session, small, f"set5-{path.stem}", preset="upscale", options={"scale": 4})
         pair = [_luma_psnr(picture, truth[:height, :width]) for picture in (bicubic, ours)]
         scores.append(pair)
@@ -87,7 +88,7 @@ def _set5(session: Session, folder: Path) -> tuple[list[Figure], Table]:
 def _walk(session: Session, folder: Path) -> tuple[list[Figure], Table]:
     """Frames of Vid4's walk reduced by 4; the middle ones are measured, and of one its middle as published."""
     paths = sorted(folder.glob("*.png"))[: session.frames]
-    truth = np.stack([_read(path)[:, :, ::-1] for path in paths])
+    truth = np.stack([read_picture(path)[:, :, ::-1] for path in paths])
     truth = truth[:, : truth.shape[1] // 4 * 4, : truth.shape[2] // 4 * 4]
     height, width = truth.shape[1:3]
     small = np.stack([_reduced(frame) for frame in truth])
@@ -161,13 +162,13 @@ def _half(session: Session, folder: Path) -> tuple[list[Figure], Table]:
     """Grey crops with every second pixel missing, at random."""
     figures, rows = [], []
     for path in _first(session, sorted(folder.glob("*.png"))):
-        truth = _middle(_read(path))
+        truth = _middle(read_picture(path))
         mask = np.random.default_rng(_SEED).random(truth.shape[:2]) < 0.5
         damaged = np.where(mask[..., None], np.uint8(0), truth)
         mask_path = session.output / "clips" / f"half-{path.stem}-mask.png"
         mask_path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(mask_path), mask.astype(np.uint8) * 255)
-        telea = cv2.inpaint(damaged, mask.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+        telea = _bytes(cv2.inpaint(damaged, mask.astype(np.uint8), 3, cv2.INPAINT_TELEA))
         ours, seconds = _restore(session, damaged, f"half-{path.stem}", preset="inpaint", mask=mask_path)
         scores, cells = [psnr(telea, truth), psnr(ours, truth)], "-"
         if path.stem.startswith(_REFERENCE_ON) and not session.is_shortened:
@@ -200,13 +201,13 @@ def _jpeg(session: Session, folder: Path) -> tuple[list[Figure], Table]:
     for quality in (10, 20):
         gains = []
         for path in _first(session, sorted(folder.glob("*.png"))):
-            truth = _middle(_read(path), side=256)
+            truth = _middle(read_picture(path), side=256)
             source = session.output / "clips" / f"jpeg-{quality}-{path.stem}.jpg"
             source.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(source), truth, [cv2.IMWRITE_JPEG_QUALITY, quality])
             output = source.with_suffix(".png")
             _run(session, source, output, "jpeg", {})
-            before, after = psnr(_read(source), truth), psnr(_read(output), truth)
+            before, after = psnr(read_picture(source), truth), psnr(read_picture(output), truth)
             gains.append(after - before)
             rows.append((f"{path.stem}, quality {quality}", f"{before:.2f}", f"{after:.2f}"))
         figures.append(
@@ -218,7 +219,7 @@ def _jpeg(session: Session, folder: Path) -> tuple[list[Figure], Table]:
 def psnr(picture: Picture, truth: Picture) -> float:
     """In dB, of 8-bit levels."""
     error = np.mean((picture.astype(np.float64) - truth) ** 2)
-    return float(10 * np.log10(255**2 / max(error, 1e-12)))
+    return float(10 * np.log10(255**2 / max(float(error), 1e-12)))
 
 
 def luma(picture: Picture) -> NDArray[np.float64]:
@@ -279,7 +280,12 @@ def _luma_psnr(picture: Picture, truth: Picture, *, border: int = 4) -> float:
 def _reduced(frame: Picture) -> Picture:
     """By 4, bicubic with antialiasing: OpenCV's has none, so that the frame is smoothed first."""
     smooth = cv2.GaussianBlur(frame, (0, 0), 1.6)
-    return cv2.resize(smooth, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    return _bytes(cv2.resize(smooth, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA))
+
+
+def _bytes(picture: NDArray[Any]) -> Picture:
+    """What OpenCV gives back, which is of the type that it got."""
+    return picture.astype(np.uint8, copy=False)
 
 
 def _middle(picture: Picture, *, side: int = _CROP) -> Picture:
@@ -290,13 +296,6 @@ def _middle(picture: Picture, *, side: int = _CROP) -> Picture:
 def _first(session: Session, paths: Sequence[Path]) -> Iterator[Path]:
     """All of them, or two for a trial."""
     yield from paths[:2] if session.is_shortened else paths
-
-
-def _read(path: Path) -> Picture:
-    picture = cv2.imread(str(path))
-    if picture is None:
-        raise SystemExit(f"{path} cannot be read")
-    return np.asarray(picture, np.uint8)
 
 
 def _restore(
@@ -314,7 +313,7 @@ def _restore(
     cv2.imwrite(str(source), picture)
     started = time.perf_counter()
     _run(session, source, output, preset, options or {}, mask=mask)
-    return _read(output), time.perf_counter() - started
+    return read_picture(output), time.perf_counter() - started
 
 
 def _run(

@@ -3,13 +3,17 @@
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import clips
 from av.codec.context import ThreadType
+from av.video.frame import PictureType
+from av.video.stream import VideoStream
 from containers import clocks, copy_film
-from sources import make_film, packets, video_times
+from sources import make_film, packets, seconds, video_times
 from table import Figure, Section, Table, at_most
 
 from reelprior.io.coding import Coding, video_encoding
@@ -19,7 +23,7 @@ __all__ = ["CASES", "TARGETS", "compare", "measure_cost", "measure_sync"]
 
 _NTSC = Fraction(1001, 1000)
 #: Name: suffix and arguments of `make_film`.
-CASES = {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "25 frames a second": (".mkv", {}),
     "23.976 (24000/1001)": (".mp4", {"rate": 24 / _NTSC, "pts": range(48)}),
     "29.97 (30000/1001)": (".mov", {"rate": 30 / _NTSC, "pts": range(48)}),
@@ -85,9 +89,15 @@ def compare(source: Path, target: Path) -> tuple[bool, str]:
     ):  # framing of sound in transport streams
         return False, "packets differ"
     frames = max(abs(a + shift - b) for a, b in zip(before, after, strict=True))
-    sounds = max((abs(a[0] + shift - b[0]) for a, b in zip(old, new, strict=True)), default=Fraction(0))
+    sounds = max(
+        (abs(a + shift - b) for a, b in zip(_known(old), _known(new), strict=True)), default=Fraction(0)
+    )
     same = frames <= units[0] / 2 and sounds <= units[1] / 2
     return same, f"{float(frames * 1000):.2f} / {float(sounds * 1000):.2f}"
+
+
+def _known(sound: list[tuple[Fraction | None, bytes]]) -> list[Fraction]:
+    return [time for time, _ in sound if time is not None]
 
 
 def measure_cost(folder: Path, *, data: Path, frames: int = 48) -> Section:
@@ -97,8 +107,8 @@ def measure_cost(folder: Path, *, data: Path, frames: int = 48) -> Section:
     rows, figures = [], []
     for codec in ("ffv1", "h264"):
         coding = Coding(codec=codec)
-        plain = _cpu_seconds(lambda coding=coding: _transcode(clip, folder / "plain.mkv", coding))
-        ours = _cpu_seconds(lambda coding=coding: copy_film(clip, folder / "ours.mkv", coding))
+        plain = _cpu_seconds(partial(_transcode, clip, folder / "plain.mkv", coding))
+        ours = _cpu_seconds(partial(copy_film, clip, folder / "ours.mkv", coding))
         rows.append(
             (codec, f"{plain / frames * 1000:.1f}", f"{ours / frames * 1000:.1f}", f"{ours / plain:.2f}")
         )
@@ -125,11 +135,16 @@ def _cut(source: Path, target: Path, frames: int) -> None:
     """The beginning of a clip, packets as they are."""
     with av.open(str(source)) as original, av.open(str(target), "w") as output:
         kept = (original.streams.video[0], original.streams.audio[0])
-        copies = {stream: output.add_stream_from_template(stream) for stream in kept}
-        end = Fraction(frames) / original.streams.video[0].average_rate
-        for packet in original.demux(tuple(copies)):
-            if packet.size and packet.dts is not None and packet.dts * packet.time_base < end:
-                packet.stream = copies[packet.stream]
+        copies = {stream.index: output.add_stream_from_template(stream) for stream in kept}
+        rate = original.streams.video[0].average_rate
+        assert rate is not None
+        for packet in original.demux(kept):
+            if (
+                packet.size
+                and packet.dts is not None
+                and seconds(packet.dts, packet.time_base) < frames / rate
+            ):
+                packet.stream = copies[packet.stream.index]
                 output.mux(packet)
 
 
@@ -144,9 +159,10 @@ def _transcode(source: Path, target: Path, coding: Coding) -> None:
         stream = output.add_stream(
             encoding.encoder, rate=pictures.average_rate, options=dict(encoding.options)
         )
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = video.width, video.height, encoding.pix_fmt
         stream.codec_context.thread_type = ThreadType.SLICE if coding.codec == "ffv1" else ThreadType.AUTO
-        stream.codec_context.time_base = stream.time_base = pictures.time_base
+        stream.codec_context.time_base = stream.time_base = video.time_base
         copy = output.add_stream_from_template(sound)
         for packet in original.demux(pictures, sound):
             if packet.stream is sound:
@@ -155,6 +171,7 @@ def _transcode(source: Path, target: Path, coding: Coding) -> None:
                     output.mux(packet)
                 continue
             for frame in packet.decode():
-                frame.pict_type = 0
+                assert isinstance(frame, av.VideoFrame)
+                frame.pict_type = PictureType.NONE
                 output.mux(stream.encode(frame))
         output.mux(stream.encode())

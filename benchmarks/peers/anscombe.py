@@ -45,11 +45,11 @@ class Stabiliser:
             - 1 / 8
             - self.offset / self.gain**2
         )
-        return (counts * self.gain).astype(np.float32)
+        return np.asarray(counts * self.gain, np.float32)
 
     def _root(self, x: Pixels) -> Pixels:
         """In counts: x / gain of them, with a Gaussian part of variance offset / gain^2."""
-        return 2 * np.sqrt(np.maximum(x / self.gain + 3 / 8 + self.offset / self.gain**2, 0))
+        return np.asarray(2 * np.sqrt(np.maximum(x / self.gain + 3 / 8 + self.offset / self.gain**2, 0)))
 
     def _range(self) -> tuple[float, float]:
         low, high = self._root(np.array([0.0, 1.0], np.float32))

@@ -27,7 +27,7 @@ def denoise(noisy: Video, *, graph: str, pix_fmt: str = "yuv444p16le") -> Video:
     """
     _, height, width, _ = noisy.shape
     chain = Graph()
-    source = chain.add_buffer(width=width, height=height, format="rgb24", time_base=_TICK)
+    source = chain.add_buffer(width=width, height=height, format=av.VideoFormat("rgb24"), time_base=_TICK)
     planes, denoiser = chain.add("format", pix_fmt), _add(chain, graph)
     source.link_to(planes)
     planes.link_to(denoiser)
@@ -51,12 +51,14 @@ def _add(chain: Graph, text: str) -> FilterContext:
 
 
 def _ready(chain: Graph) -> list[Video]:
-    pictures = []
+    pictures: list[Video] = []
     while True:
         try:
-            pictures.append(chain.pull().to_ndarray(format="rgb24"))
+            frame = chain.pull()
         except (av.BlockingIOError, av.EOFError):
             return pictures
+        assert isinstance(frame, av.VideoFrame)
+        pictures.append(frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def denoise(noisy: Pixels, *, sigma: float, profile: str, radius: int) -> Pixels
 def _restore(
     noisy: Video, *, stabiliser: Stabiliser | None, sigma: float, profile: str, radius: int
 ) -> Video:
-    pixels = noisy.astype(np.float32) / 255
+    pixels = noisy.astype(np.float32) / np.float32(255)
     if stabiliser is None:
         restored = denoise(pixels, sigma=sigma, profile=profile, radius=radius)
     else:

@@ -7,6 +7,7 @@ one of the other, and to commute with the halving; the result is y - f(y).
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from script import Video, parser, serve
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, pad
@@ -53,7 +54,8 @@ def _denoise_frame(frame: Video, iterations: int) -> Video:
         schedule.step()
     with torch.no_grad():
         clean = (y - network(y))[0, :, :height, :width].clamp(0, 1)
-    return (255 * clean).round().byte().permute(1, 2, 0).numpy()
+    picture: NDArray[np.uint8] = (255 * clean).round().byte().permute(1, 2, 0).numpy()
+    return picture
 
 
 def _loss(network: nn.Module, y: Tensor, halves: tuple[Tensor, Tensor]) -> Tensor:
