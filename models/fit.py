@@ -114,7 +114,8 @@ class Prior:
             *(side // network.shuffle for side in self._padded),
             generator=self._random,
         )
-        self.code = (code * network.code_scale).to(compute.device)
+        # Laid out as guides and activations are: what is put together from both layouts has the slow one.
+        self.code = (code * network.code_scale).to(compute.device, memory_format=compute.memory_format)
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), lr=engine.fit.learning_rate, betas=engine.fit.betas, fused=True
         )

@@ -247,7 +247,9 @@ class _Run:
         from reelprior.pipeline.batch_backlog import BatchBacklog
         from reelprior.pipeline.batch_run import BatchListener, Works
         from reelprior.pipeline.schedule import take_steps
+        from reelprior.pipeline.threads import leave_threads_to_tasks
 
+        leave_threads_to_tasks()
         works = Works(
             self._directory,
             self._store,

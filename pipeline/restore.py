@@ -38,6 +38,7 @@ from reelprior.pipeline.result import Result
 from reelprior.pipeline.schedule import Listener, take_steps
 from reelprior.pipeline.sidecar import wants_sidecar, write_sidecar
 from reelprior.pipeline.source import colour_facts
+from reelprior.pipeline.threads import leave_threads_to_tasks
 from reelprior.pipeline.tiling import processes_per_gpu, resolve_tile_size
 from reelprior.pipeline.work import Opened, Receipt, TaskFunction
 
@@ -73,6 +74,7 @@ def run(job: Job, *, display: Display | None = None) -> Result:
     Interrupted
         On Ctrl-C; the message says what is kept and how to go on.
     """
+    leave_threads_to_tasks()
     work = Restoration(job, display=display)
     backlog = BatchBacklog([])
     with closing(work):
