@@ -178,6 +178,25 @@ def test_every_arithmetic_gives_a_picture_in_float32(autocast, channels_last):
 # --- the prior
 
 
+@pytest.mark.parametrize("guide_channels", [0, 6])
+def test_whatever_the_network_computes_lies_as_the_setting_says(guide_channels):
+    prior = new_prior(guide_channels=guide_channels)
+    laid = []
+
+    def note(module, inputs, output):
+        if output.shape[1] > 1 and output.shape[2] > 1:
+            laid.extend(
+                picture.is_contiguous(memory_format=torch.channels_last) for picture in (*inputs, output)
+            )
+
+    for module in prior.network.modules():
+        if not list(module.children()):
+            module.register_forward_hook(note)
+    guides = torch.rand(1, guide_channels, *SIZE) if guide_channels else None
+    prior.generate(prior.prepare(guides))
+    assert laid and all(laid)
+
+
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_a_saved_prior_continues_exactly(channels_last):
     """Bit for bit, parameters and moments: also in the layout that they have after a file."""

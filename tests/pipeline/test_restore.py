@@ -3,12 +3,14 @@
 import av
 import numpy as np
 import pytest
+import torch
 from jobs import TINY
 from media import make_video
 
 from reelprior.io.pictures import encode_png
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import scan
+from reelprior.pipeline import restore
 
 
 def pixels_of(path):
@@ -80,6 +82,19 @@ def test_two_workers_give_the_same_bytes_as_one(run, clip, tmp_path):
     outcome = run("restore", clip, two, *TINY, "--workers", "2")
     assert (outcome.status, outcome.stderr) == (0, "")
     assert two.read_bytes() == one.read_bytes()
+
+
+def test_the_client_has_no_team_of_threads_beside_that_of_the_tasks(run, clip, tmp_path, monkeypatch):
+    seen, noise_of = [], restore.noise_of
+
+    def watched(*arguments):
+        seen.append(torch.get_num_threads())
+        return noise_of(*arguments)
+
+    monkeypatch.setattr(restore, "noise_of", watched)
+    torch.set_num_threads(2)
+    assert run("restore", clip, tmp_path / "out.mkv", "--denoise", 20, *TINY).status == 0
+    assert seen == [1]
 
 
 def test_a_mask_alone_restores_only_the_mask(run, clip, tmp_path):
