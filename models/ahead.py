@@ -1,4 +1,4 @@
-"""Work of the processor that a GPU need not wait for."""
+"""Work that is begun before its result is needed, where a processor core is free for it."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,8 @@ T = TypeVar("T")
 class Ahead:
     """Begins work in threads, or leaves it until its result is asked for where there are none.
 
-    Only what releases the interpreter's lock gains, as OpenCV's functions do. The results are the same either way.
+    Only what releases the interpreter's lock gains, as OpenCV's functions and torch's do. The results are the same
+    either way. Pieces of work are begun in order: one may wait for an earlier one, never for a later one.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ of the captured frames is shrunk, by whole bands of the transform: a band that i
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -97,14 +97,26 @@ def collaborate(
     window = _Window(clip, pilots, noise, settings, compute)
     flows = Flows(pilots, compute)  # the pilots are whole
     filtered = np.empty_like(pilots)
-    for t in range(frames):
+
+    def find(t: int) -> list[Tensor]:
+        near = _near(t, radius, frames)
+        return _find(window, t, {k: flows.between(t, k) for k in near if k != t}, settings)
+
+    def begin_to_find(t: int) -> Callable[[], list[Tensor]]:
         near = _near(t, radius, frames)
         for k in near if t == 0 else near[-1:]:
             window.load(k)
         flows.forget(keep=near)
         for soon in range(t, min(frames, t + 2)):
             flows.expect((soon, k) for k in _near(soon, radius, frames) if k != soon)
-        groups = _find(window, t, {k: flows.between(t, k) for k in near if k != t}, settings)
+        return compute.beside.begin(partial(find, t))
+
+    found = begin_to_find(0)
+    for t in range(frames):
+        groups = found()
+        if t + 1 < frames:
+            # Finding reads pilots, which shrinking leaves as they are: the two can go on at the same time.
+            found = begin_to_find(t + 1)
         for group in groups:
             batch = max(1, _BATCH[compute.device.type] // group.shape[1])
             for start in range(0, len(group), batch):
@@ -126,7 +138,8 @@ class _Window:
 
     ``noisy``, ``pilot``, ``variance`` and ``total`` are (3, slots x H' x W'), ``weights`` is (1, ...), flat, so
     that a pixel is one number. ``variance`` is the noise's mean over the patch that begins at the pixel.
-    Frame k lies in slot k modulo their number: memory does not grow with the clip.
+    Frame k lies in slot k modulo their number: memory does not grow with the clip. There is one slot more than a
+    frame reaches, so that the next frame can be looked at before the first in reach is done.
     H' and W' are the size padded so that patches at the grid's step reach its end.
     """
 
@@ -146,7 +159,7 @@ class _Window:
             for side in self._cropped
         )
         self.size: tuple[int, int] = (height, width)
-        self.slots = min(len(pilots), 2 * settings.radius + 1)
+        self.slots = min(len(pilots), 2 * settings.radius + 2)
         self._loaded = -1
         pixels = self.slots * height * width
         self.noisy, self.pilot, self.variance, self.total = torch.zeros(

@@ -45,8 +45,10 @@ class Compute:
             repeat_exactly()
         self.memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
         self.dtype = _autocast_dtype(settings.autocast, self.device)
-        #: While a GPU computes, this process's threads have nothing else to do.
-        self.ahead = Ahead(torch.get_num_threads() if self.device.type == "cuda" else 0)
+        #: For what OpenCV computes. While a GPU computes, this process's threads have nothing else to do.
+        self.ahead = Ahead(torch.get_num_threads() if self.device.type == "cuda" else _spare_cores())
+        #: For what torch computes: on a GPU in order, since it does one thing after the other.
+        self.beside = Ahead(0) if self.device.type == "cuda" else self.ahead
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context in which the network's convolutions run."""
@@ -77,6 +79,17 @@ class Compute:
             np.copyto(pinned.numpy(), tensor.numpy())
             return pinned.to(self.device, non_blocking=True)
         return tensor
+
+
+def _spare_cores() -> int:
+    """One where torch computes with one thread and the processor has more; 0 where it shares its loops out anyway.
+
+    Unlike a second thread of every loop, which all the others wait for when something else needs its core, this one
+    does whole pieces of work.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux
+    cores = (os.cpu_count() or 1) if affinity is None else len(affinity(0))
+    return int(cores > 1 and torch.get_num_threads() == 1)
 
 
 def repeat_exactly() -> None:

@@ -138,8 +138,10 @@ class Prior:
             self._to_record = False
         with self.compute.autocast():
             picture = self.network(*inputs)
-        cropped: Tensor = picture[..., : self.size[0], : self.size[1]].to(torch.float32, copy=True)
-        return cropped
+        cropped = picture[..., : self.size[0], : self.size[1]]
+        # Plane by plane, as captured pictures lie, which it is compared with.
+        plain: Tensor = cropped.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
+        return plain
 
     def prepare(self, guides: Tensor | None) -> Tensor | None:
         """Guides padded on the right and at the bottom to the network's multiple."""

@@ -1,4 +1,4 @@
-"""The flows between a clip's frames: each estimated once, on a GPU ahead of time, and matched anew at holes."""
+"""The flows between a clip's frames: each estimated once, ahead where a core is free, and matched anew at holes."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -50,7 +50,7 @@ class Flows:
         self._hidden: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def expect(self, pairs: Iterable[tuple[int, int]]) -> None:
-        """Begin with flows that will be asked for, while the GPU does other things."""
+        """Begin with flows that will be asked for, while other things are done."""
         for pair in pairs:
             if pair not in self._flows and pair not in self._begun:
                 source, target = (self._shown[k] for k in pair)

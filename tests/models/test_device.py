@@ -1,7 +1,9 @@
 """Where the network runs. A machine with a GPU is played by replacing what torch.cuda answers."""
 
+import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -142,6 +144,23 @@ def test_only_a_gpu_records_a_network(one_gpu, monkeypatch, device, recorded):
     network, inputs = torch.nn.Conv2d(1, 1, 1), (torch.zeros(1, 1, 4, 4),)
     Compute(ComputeSettings(device=device, autocast="off")).record(network, inputs)
     assert seen == [(network, inputs)] * recorded
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "helps"), [({0, 1}, 1, True), ({0}, 1, False), ({0, 1, 2}, 2, False)]
+)
+def test_a_core_that_loops_do_not_share_does_pieces_of_work(monkeypatch, cores, threads, helps):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: cores, raising=False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    compute = Compute(ComputeSettings(device="cpu"))
+    for place in (compute.ahead, compute.beside):
+        assert (place.begin(threading.current_thread)() is not threading.current_thread()) is helps
+
+
+def test_on_a_gpu_torch_does_one_thing_after_the_other(one_gpu):
+    compute = Compute(ComputeSettings(device="cuda"))
+    assert compute.beside.begin(threading.current_thread)() is threading.current_thread()
+    assert compute.ahead.begin(threading.current_thread)() is not threading.current_thread()
 
 
 def test_arrays_are_pinned_and_copied_without_waiting_for_a_gpu(one_gpu, copies):
