@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -83,7 +84,14 @@ class NoiseModel:
         """
         if not self.clipped:
             return clean
-        return _clipped_mean(clean, self.variance_unclipped(clean).sqrt())
+        return _clipped_mean(clean, self._deviation(clean))
+
+    def _deviation(self, clean: Tensor) -> Tensor | float:
+        """Standard deviation of the noise before anything was clipped; of constant noise a number a channel."""
+        if any(_three(self.gain)):
+            return self.variance_unclipped(clean).sqrt()
+        red, green, blue = (math.sqrt(max(offset, LEAST_VARIANCE)) for offset in _three(self.offset))
+        return _beside((red, green, blue), clean)
 
     def variance_unclipped(self, clean: Tensor) -> Tensor:
         """Variance of the noise before anything was clipped; shapes and units as of `variance`."""
@@ -122,8 +130,37 @@ def clipped_moments(clean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
     return first, (second - first.square()).clamp(min=LEAST_VARIANCE)
 
 
-def _clipped_mean(clean: Tensor, deviation: Tensor) -> Tensor:
-    return _rectified_mean(clean, deviation) - _rectified_mean(clean - 1, deviation)
+def _clipped_mean(clean: Tensor, deviation: Tensor | float) -> Tensor:
+    mean: Tensor = _ClippedMean.apply(clean, deviation)  # type: ignore[no-untyped-call]
+    return mean
+
+
+class _ClippedMean(torch.autograd.Function):
+    """E[clip(y, 0, 1)] for y ~ N(clean, deviation^2), the difference of two rectified means.
+
+    A fit asks for it at every iteration. Its derivatives are what it is made of: by the clean value the probability
+    that nothing is clipped, by the deviation the difference of the densities at both ends.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, clean: Tensor, deviation: Tensor | float) -> Tensor:
+        black, white = clean / deviation, (clean - 1) / deviation
+        above = _cumulative(white)
+        unclipped = _cumulative(black) - above
+        difference = _density(black) - _density(white)
+        ctx.save_for_backward(unclipped, difference)
+        ctx.shapes = clean.shape, deviation.shape if isinstance(deviation, Tensor) else ()
+        return clean * unclipped + above + deviation * difference
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        (gradient,), (unclipped, difference) = gradients, ctx.saved_tensors
+        by_clean, by_deviation = ctx.needs_input_grad
+        of_clean, of_deviation = ctx.shapes
+        return (
+            (gradient * unclipped).sum_to_size(of_clean) if by_clean else None,
+            (gradient * difference).sum_to_size(of_deviation) if by_deviation else None,
+        )
 
 
 def _rectified_mean(mean: Tensor, deviation: Tensor) -> Tensor:

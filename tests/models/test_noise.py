@@ -60,6 +60,13 @@ def test_expected_has_finite_gradients_at_black_and_white():
     assert torch.isfinite(ends.grad).all()
 
 
+@pytest.mark.parametrize("gain", [0.0, 0.02, (0.0, 0.01, 0.03)])
+def test_the_gradient_of_the_expected_sample_is_that_of_its_differences(gain):
+    noise = NoiseModel(gain, 0.002, clipped=True)
+    clean = torch.linspace(0, 1, 36, dtype=torch.float64).reshape(1, 3, 3, 4).requires_grad_()
+    assert torch.autograd.gradcheck(noise.expected, clean, eps=1e-6, atol=1e-6)
+
+
 def test_sigma_in_grey_levels_goes_in_and_out():
     noise = NoiseModel.from_sigma_8bit(25)
     assert noise.sigma * 255 == pytest.approx(25)
