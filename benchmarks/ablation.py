@@ -18,7 +18,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no fused neighbours": ("fusion.radius=0", "fusion.second_radius=0"),
     "no collaborative filter": ("collaborative.enabled=false",),
     "groups of eight only": ("collaborative.group_alike=8",),
-    "the key frame at full resolution only": ("fit.coarse_iterations=0",),
+    "the key frame at full resolution only": ("temporal.key_coarse_iterations=0",),
     "a second pass too": ("temporal.passes=2",),
     "residual not added back": ("temporal.add_back=false",),
     "no guides": ("network.guided=false",),

@@ -58,7 +58,11 @@ class Alone(Workbench):
         guides = self.guides(shown, shown)
         problem = Problem((fused,), guides, self.noise, around.captured(t), hidden=hidden)
         return fit_coarse_to_fine(
-            self.prior, problem, iterations=self.engine.fit.iterations, on_iteration=on_iteration
+            self.prior,
+            problem,
+            coarse=self.engine.fit.coarse_iterations,
+            iterations=self.engine.fit.iterations,
+            on_iteration=on_iteration,
         )
 
     def _hide_pixels(self, t: int) -> tuple[Tensor | None, Tensor]:

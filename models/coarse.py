@@ -38,6 +38,7 @@ def fit_coarse_to_fine(
     prior: Prior,
     problem: Problem,
     *,
+    coarse: int,
     iterations: int,
     discrepancy: float = 0.0,
     on_iteration: Callable[[float, float], None],
@@ -47,8 +48,9 @@ def fit_coarse_to_fine(
     Parameters
     ----------
     prior, problem, iterations, discrepancy
-        As in `fit`; ``iterations`` are those at the full resolution. Where the problem cannot be halved, the coarse
-        ones (`FitSettings.coarse_iterations`) are done there too.
+        As in `fit`; ``iterations`` are those at the full resolution.
+    coarse
+        Iterations at half the resolution before; done at the full one where the problem cannot be halved.
     on_iteration
         Called after each with the share of the work that is done, at most, and the latest known loss; may raise.
 
@@ -63,7 +65,7 @@ def fit_coarse_to_fine(
         See `fit`.
     """
     settings = prior.engine.fit
-    coarse = min(settings.coarse_iterations, settings.iterations)
+    coarse = min(coarse, settings.iterations)
     if coarse and not can_be_halved(problem):
         iterations, coarse = min(iterations + coarse, settings.iterations), 0
     before = coarse * _COST

@@ -59,7 +59,7 @@ class FitSettings(_Group):
     """One frame's fit by Adam from a random start."""
 
     iterations: Annotated[int, Field(ge=1)] = 1000
-    coarse_iterations: Annotated[int, Field(ge=0)] = 100
+    coarse_iterations: Annotated[int, Field(ge=0)] = 200
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.99)
     code_noise: Annotated[float, Field(ge=0)] = 0.0
@@ -72,6 +72,7 @@ class TemporalSettings(_Group):
     """How one frame's fit helps the next."""
 
     enabled: bool = True
+    key_coarse_iterations: Annotated[int, Field(ge=0)] = 100
     key_iterations: Annotated[int, Field(ge=1)] = 40
     passes: Literal[1, 2] = 1
     warm_iterations: Annotated[int, Field(ge=1)] = 10

@@ -131,6 +131,7 @@ class _Walk(Workbench):
             fit_coarse_to_fine(
                 self.prior,
                 problem,
+                coarse=self.engine.temporal.key_coarse_iterations,
                 iterations=budget,
                 discrepancy=discrepancy,
                 on_iteration=lambda share, loss: told(key, share, loss),

@@ -21,6 +21,7 @@ _CHANGES: Mapping[Quality, Mapping[str, Any]] = MappingProxyType(
     {
         Quality.DRAFT: {
             "fit.iterations": 100,
+            "fit.coarse_iterations": 100,
             "temporal.key_iterations": 30,
             "temporal.warm_iterations": 4,
             "collaborative.step": 6,

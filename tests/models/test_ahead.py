@@ -39,7 +39,7 @@ def test_a_clip_restored_with_threads_is_the_same(monkeypatch):
     clean = panned(5, 40, 56)
     clip = Clip(noisy(clean, 25), None, NoiseModel.from_sigma_8bit(25))
     engine = EngineSettings.model_validate(
-        {"fit": {"coarse_iterations": 4}, "temporal": {"key_iterations": 4, "warm_iterations": 2}}
+        {"temporal": {"key_coarse_iterations": 4, "key_iterations": 4, "warm_iterations": 2}}
     )
 
     def restored():

@@ -110,14 +110,12 @@ def test_a_field_is_not_halved():
 
 @pytest.mark.parametrize(("size", "steps"), [(SIZE, 4 + 2), ((40, 48), 4 + 2)])
 def test_coarse_iterations_are_done_at_the_full_resolution_where_there_is_no_half(size, steps):
-    settings = EngineSettings.model_validate(
-        {"network": {"channels": (8, 8), "skip_channels": (4, 4)}, "fit": {"coarse_iterations": 4}}
-    )
+    settings = EngineSettings.model_validate({"network": {"channels": (8, 8), "skip_channels": (4, 4)}})
     device = Compute(ComputeSettings(device="cpu", autocast="off"))
     prior = Prior(settings, device, size=size, guide_channels=3, seed=0)
     shares = []
     fit_coarse_to_fine(
-        prior, problem_of(size), iterations=2, on_iteration=lambda share, loss: shares.append(share)
+        prior, problem_of(size), coarse=4, iterations=2, on_iteration=lambda share, loss: shares.append(share)
     )
     assert len(shares) == steps
     assert shares == sorted(shares)
