@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 __all__ = ["Ahead"]
@@ -22,8 +23,14 @@ class Ahead:
     """
 
     def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ahead") if threads else None
+        self._pool = _pool(threads) if threads else None
 
     def begin(self, work: Callable[[], T]) -> Callable[[], T]:
         """Begin; what is returned gives the result, once, and raises what the work has raised."""
         return work if self._pool is None else self._pool.submit(work).result
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """So many threads for the whole process: what a thread has freed stays with it, and new ones take more."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="ahead")
