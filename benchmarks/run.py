@@ -19,7 +19,7 @@ from clips import CASES, DATA
 from machine import describe_machine
 from methods import ENGINES, PEERS
 from noises import NOISES
-from session import BATCHES, Session
+from session import BATCHES, TASKS, Session
 from table import Section, embed, render, to_json
 
 from reelprior.pipeline.versions import versions
@@ -62,6 +62,7 @@ def main() -> int:
         noises=options.noises,
         methods=options.methods,
         batches=options.batches,
+        tasks=options.tasks,
     )
     session.output.mkdir(parents=True, exist_ok=True)
     judged = not session.is_shortened
@@ -132,6 +133,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         ("--noises", list(NOISES)),
         ("--methods", [method.name for method in (*PEERS, *ENGINES)]),
         ("--batches", list(BATCHES)),
+        ("--tasks", list(TASKS)),
     ):
         parser.add_argument(
             option,

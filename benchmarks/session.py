@@ -16,13 +16,15 @@ from reelprior.pipeline.presets import load_settings
 from reelprior.pipeline.restore import run
 from reelprior.pipeline.result import Result
 
-__all__ = ["BATCHES", "SIGMA_8BIT", "Session"]
+__all__ = ["BATCHES", "SIGMA_8BIT", "TASKS", "Session"]
 
 #: Of the benchmarks that look at one noise level only.
 SIGMA_8BIT = 25.0
 
 #: What can be measured of batches, each by itself.
 BATCHES = ("overhead", "workers", "cluster", "resume")
+#: Tasks that are measured, each by itself.
+TASKS = ("set5", "walk", "wires", "half", "jpeg", "coded")
 
 CLI = (sys.executable, "-m", "reelprior.pipeline.cli")
 
@@ -41,8 +43,8 @@ class Session:
         At most so many frames of each clip; None for a real run.
     overrides
         ``key=value`` over the preset in every restoration; empty for a real run.
-    clips, noises, methods, batches
-        Names of those that are compared, and of the parts of the benchmark of batches; empty for all.
+    clips, noises, methods, batches, tasks
+        Names of those that are compared, and of the parts of the benchmarks of batches and of tasks; empty for all.
     memo
         What one benchmark measured and another one needs too.
     """
@@ -55,6 +57,7 @@ class Session:
     noises: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     batches: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
     memo: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -15,7 +15,7 @@ from clips import decode, load, read_picture, write
 from coded import measure_coded
 from numpy.typing import NDArray
 from published import enlarge_as_published
-from session import Session
+from session import TASKS, Session
 from table import Figure, Section, Table, at_least
 
 from reelprior.pipeline.job import Job
@@ -40,15 +40,18 @@ def measure(session: Session) -> Section:
     tables: list[Table] = []
     notes: list[str] = []
     stills = session.data / "stills"
-    parts = (
-        ("Set5", stills / "set5", _set5),
-        ("Vid4 walk", session.data / "clips" / "vid4_walk", _walk),
-        ("wires", session.data, _wires),
-        ("half of the pixels missing", stills / "bernoulli11", _half),
-        ("JPEG", stills / "cset9", _jpeg),
-        ("coded video", session.data, measure_coded),
+    folders = (
+        stills / "set5",
+        session.data / "clips" / "vid4_walk",
+        session.data,
+        stills / "bernoulli11",
+        stills / "cset9",
+        session.data,
     )
-    for name, folder, part in parts:
+    parts = (_set5, _walk, _wires, _half, _jpeg, measure_coded)
+    for name, folder, part in zip(TASKS, folders, parts, strict=True):
+        if session.tasks and name not in session.tasks:
+            continue
         if not folder.is_dir():
             notes.append(f"{name}: left out, {folder.name} is not in the folder of data.")
             continue
