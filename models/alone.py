@@ -25,7 +25,8 @@ class Alone(Workbench):
         """Every frame from random starts of its own, each stopped by held-out pixels; the mean of the starts."""
         progress = Progress(len(wanted), on_step)
         starts = self.engine.fit.starts
-        told = progress.part(1 - (2 * FILTERING if self.filters else 0))
+        self.uncover(progress)
+        told = progress.part(1 - progress.planned - (2 * FILTERING if self.filters else 0))
         around = self.neighbours(self.shown)
         restored = np.zeros((len(wanted), *self.clip.frames.shape[1:]), np.float32)
         for number, t in enumerate(wanted):

@@ -31,6 +31,8 @@ class Flows:
         Where the flows go.
     missing
         (T, H, W) bool, True where a frame says nothing of its motion; None where all are whole.
+    hidden
+        (T, H, W), True where ``shown`` says nothing of motion; None where the frames say nothing.
     error
         Gives (H, W), what a frame's picture may be wrong by where it was interpolated; needed with ``missing``.
     """
@@ -41,9 +43,11 @@ class Flows:
         compute: Compute,
         *,
         missing: NDArray[np.bool_] | None = None,
+        hidden: NDArray[np.bool_] | None = None,
         error: Callable[[int], NDArray[np.float32]] | None = None,
     ) -> None:
         self._shown, self._compute, self._missing, self._error = shown, compute, missing, error
+        self._unknown = missing if hidden is None else hidden
         self._flows: dict[tuple[int, int], Tensor] = {}
         self._begun: dict[tuple[int, int], Callable[[], NDArray[np.float32]]] = {}
         #: What matching left as difference, negative where the flow was seen, of the flows that saw holes.
@@ -85,7 +89,7 @@ class Flows:
 
         If hardly a pixel saw the scene (scattered holes, a lost frame) there is nothing to go by.
         """
-        if self._missing is None or self._error is None:
+        if self._missing is None or self._unknown is None or self._error is None:
             return None
         holes = holes_of(self._missing[source]), holes_of(self._missing[target])
         if not (holes[0].any() or holes[1].any()):
@@ -96,4 +100,12 @@ class Flows:
             return None
         pictures = (self._shown[source], self._shown[target])
         error = self._error(source) + self._error(target)
-        return match_hidden(flow, blind, pictures=pictures, holes=holes, error=error)
+        others = [] if abs(source - target) == 1 else [self._by_way_of_neighbour(source, target)]
+        unknown = holes_of(self._unknown[source]), holes_of(self._unknown[target])
+        return match_hidden(flow, blind, pictures=pictures, holes=unknown, error=error, others=others)
+
+    def _by_way_of_neighbour(self, source: int, target: int) -> NDArray[np.float32]:
+        """(2, H, W): the flow to the next frame, and the flow on from there; small motions are found more surely."""
+        following = source + (1 if target > source else -1)
+        first = self.between(source, following)
+        return (first + warp(self.between(following, target), first))[0].cpu().numpy()

@@ -2,12 +2,13 @@
 
 Optical flow looks at whole patches, and a patch that reaches into a hole follows what stands in it for the time being.
 Here only pixels that both frames know are compared. Candidates are the flow found outside, continued into the hole in
-several ways (smoothly, and from each of four sides, so that a hole across the border of two motions has both to choose
-from), and small steps from the best of them, down to a quarter of a pixel. For a wire of a few pixels the known pixels
-on its two sides decide; deep inside a large hole the nearest known ones do.
+several ways (smoothly; from each of four sides, so that a hole across the border of two motions has both to choose
+from; and as planes would move), the flow by way of the frames between, and small steps from the best of them, down to a
+quarter of a pixel. For a wire of a few pixels the known pixels on its two sides decide; deep inside a large hole the
+nearest known ones do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -33,6 +34,11 @@ _BETTER_SHARE, _BETTER = 0.98, 1e-4
 _KNOWN, _ENOUGH = 0.99, 1e-4
 #: Mean absolute value of a Gaussian with a standard deviation of 1.
 _MEAN_ABSOLUTE = 0.8
+#: Motions of planes: how far around a hole flow is looked at, in pixels; of how many of its pixels, about; how many
+#: planes there may be; and how many pixels, moving as it does to this accuracy in pixels, a plane needs.
+_RING, _SAMPLES, _PLANES, _SUPPORT, _ALIKE = 24, 4000, 2, 50, 0.75
+#: Side of the blocks that are searched one by one, in pixels: a wire across a large picture blinds little of it.
+_BLOCK = 128
 #: Difference of windows that cannot be compared.
 _INCOMPARABLE = 1.0
 
@@ -69,6 +75,7 @@ def match_hidden(
     pictures: tuple[Plane, Plane],
     holes: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     error: Plane | None = None,
+    others: Sequence[Plane] = (),
 ) -> HiddenFlow:
     """Find the flow where it could not be estimated.
 
@@ -85,47 +92,98 @@ def match_hidden(
     error
         (H, W): variance of what the pictures' differences have besides motion and noise, as fields do whose rows are
         interpolated; None if nothing.
+    others
+        Flows like ``flow``, found in other ways.
 
     Returns
     -------
     HiddenFlow
         With the flow as it was outside of ``blind``.
     """
-    rows, columns = (
-        slice(max(0, int(at[0]) - _REACH), int(at[-1]) + 1 + _REACH)
-        for at in (np.flatnonzero(blind.any(axis=1)), np.flatnonzero(blind.any(axis=0)))
-    )
-    windows = _Windows(pictures, holes, rows, columns)
-    explained = np.float32(0) if error is None else np.float32(_MEAN_ABSOLUTE) * np.sqrt(error[rows, columns])
     smooth = fill_smoothly(flow, blind)
-    best = np.ascontiguousarray(smooth[:, rows, columns])
-    least = np.maximum(windows.difference(best), explained)
+    # What flow saw beside a hole may be right; what it saw inside is compared with nothing, and must not come along.
+    beside = flow if not holes[0].any() else fill_smoothly(flow, holes[0])
+    continued = (*_from_sides(flow, blind, smooth), *_as_planes(flow, blind))
+    candidates = (smooth, *others, beside, *continued)
+    matched, difference = flow.copy(), np.full(blind.shape, -1, np.float32)
+    for block in _blocks(blind):
+        reached = _widened(block, blind.shape)
+        explained = np.float32(0) if error is None else np.float32(_MEAN_ABSOLUTE) * np.sqrt(error[reached])
+        windows = _Windows(pictures, holes, *reached)
+        best = _best([np.ascontiguousarray(one[:, *reached]) for one in candidates], windows, explained)
+        left = windows.difference(best)
+        left = np.sqrt(np.maximum(np.square(left) - np.square(explained), 0))
+        inner = tuple(
+            slice(at.start - around.start, at.stop - around.start)
+            for at, around in zip(block, reached, strict=True)
+        )
+        here = blind[block]
+        matched[:, *block] = np.where(here, best[:, *inner], flow[:, *block])
+        difference[block] = np.where(here, left[inner], -1)
+    return HiddenFlow(matched, difference)
+
+
+def _best(candidates: Sequence[Plane], windows: "_Windows", explained: Plane | np.float32) -> Plane:
+    """(2, h, w): at each pixel the flow whose windows differ least, what is ``explained`` deciding nothing."""
+    best, least = candidates[0], np.maximum(windows.difference(candidates[0]), explained)
 
     def try_other(candidate: Plane) -> None:
         nonlocal best, least
-        difference = windows.difference(candidate)
-        difference = np.maximum(difference, explained)  # what is explained decides nothing
+        difference = np.maximum(windows.difference(candidate), explained)
         better = difference < least * np.float32(_BETTER_SHARE) - np.float32(_BETTER)
         best, least = np.where(better, candidate, best), np.where(better, difference, least)
 
-    # What flow saw beside a hole may be right; what it saw inside is compared with nothing, and must not come along.
-    beside = flow if not holes[0].any() else fill_smoothly(flow, holes[0])
-    try_other(np.ascontiguousarray(beside[:, rows, columns]))
-    for continued in _from_sides(flow, blind, smooth):
-        try_other(np.ascontiguousarray(continued[:, rows, columns]))
+    for candidate in candidates[1:]:
+        try_other(candidate)
     for step in _STEPS:
         for side in _SIDES:
             try_other(best + np.float32(step) * np.array(side, np.float32)[:, None, None])
     # Single pixels that found something by chance follow the others.
-    best = np.stack([cv2.medianBlur(np.ascontiguousarray(one), 5) for one in best])
-    least = windows.difference(best)
-    least = np.sqrt(np.maximum(np.square(least) - np.square(explained), 0))
+    return np.stack([cv2.medianBlur(np.ascontiguousarray(one), 5) for one in best])
 
-    matched, difference = flow.copy(), np.full(blind.shape, -1, np.float32)
-    here = blind[rows, columns]
-    matched[:, rows, columns] = np.where(here, best, flow[:, rows, columns])
-    difference[rows, columns] = np.where(here, least, -1)
-    return HiddenFlow(matched, difference)
+
+def _blocks(blind: NDArray[np.bool_]) -> Iterator[tuple[slice, slice]]:
+    """Rectangles that together hold all blind pixels, of `_BLOCK` pixels a side at most."""
+    for top in range(0, blind.shape[0], _BLOCK):
+        for left in range(0, blind.shape[1], _BLOCK):
+            part = blind[top : top + _BLOCK, left : left + _BLOCK]
+            if part.any():
+                rows, columns = (np.flatnonzero(part.any(axis=axis)) for axis in (1, 0))
+                yield (
+                    slice(top + int(rows[0]), top + int(rows[-1]) + 1),
+                    slice(left + int(columns[0]), left + int(columns[-1]) + 1),
+                )
+
+
+def _widened(block: tuple[slice, slice], shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """A rectangle with what the windows of its pixels reach, as far as the picture goes."""
+    rows, columns = (
+        slice(max(0, at.start - _REACH), min(side, at.stop + _REACH))
+        for at, side in zip(block, shape, strict=True)
+    )
+    return rows, columns
+
+
+def _as_planes(flow: Plane, blind: NDArray[np.bool_]) -> Iterator[Plane]:
+    """The flow of planes that move as what is seen around blind places does: affine, the largest plane first."""
+    side = 2 * _RING + 1
+    near = cv2.dilate(blind.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+    y, x = np.nonzero(near & ~blind)
+    some = slice(None, None, max(1, len(y) // _SAMPLES))
+    y, x = y[some], x[some]
+    here = np.stack([x, y], axis=1).astype(np.float32)
+    there = here + flow[:, y, x].T
+    grid = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in blind.shape[::-1])))  # x, y
+    for _ in range(_PLANES):
+        if len(here) < _SUPPORT:
+            return
+        matrix, of_plane = cv2.estimateAffine2D(here, there, method=cv2.RANSAC, ransacReprojThreshold=_ALIKE)
+        if matrix is None or of_plane.sum() < _SUPPORT:
+            return
+        moved = np.tensordot(matrix[:, :2], grid, axes=1) + matrix[:, 2, None, None]
+        yield np.asarray(moved - grid, np.float32)
+        others = of_plane[:, 0] == 0
+        here, there = here[others], there[others]
 
 
 def _from_sides(flow: Plane, blind: NDArray[np.bool_], otherwise: Plane) -> Iterator[Plane]:

@@ -29,7 +29,9 @@ def bytes_per_pixel(engine: EngineSettings, *, frames: int) -> float:
     """
     clip = 5 * 3 * frames  # captured, shown, latents, results, filtered
     reach = engine.fusion.radius if engine.temporal.passes == 1 else engine.fusion.second_radius
-    fusion = (2 * reach + 1) * (3 + 3 + 2 * 2 + 4)  # picture, warped, flows, weights
+    near = 2 * reach + 1
+    fusion = near * (3 + 3 + 4)  # picture, warped, weights
+    fusion += near * (near - 1) * (2 + 1)  # the flow of every pair, and how well it was matched at holes
     filtering = 0
     if engine.collaborative.enabled:
         window = 2 * engine.collaborative.radius + 1

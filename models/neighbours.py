@@ -80,6 +80,8 @@ class Neighbours:
         Of the fusion.
     compute
         Where tensors go.
+    hidden
+        (T, H, W), True where ``shown`` says nothing of motion; None where the clip's frames say nothing.
     scale
         How many times finer than the captured frames the latent grid is.
     """
@@ -91,13 +93,16 @@ class Neighbours:
         settings: FusionSettings,
         compute: Compute,
         *,
+        hidden: NDArray[np.bool_] | None = None,
         scale: int = 1,
     ) -> None:
         self._clip, self._shown, self._settings, self._compute = clip, shown, settings, compute
         self._scale = scale
         # On a finer grid holes are filled before: see `restoration`.
         missing = None if scale > 1 else clip.missing
-        self._flows = Flows(shown, compute, missing=missing, error=lambda k: self._field(k).error)
+        self._flows = Flows(
+            shown, compute, missing=missing, hidden=hidden, error=lambda k: self._field(k).error
+        )
         #: What is used many times, where it is computed with: the frames of `shown`, and those of `_picture`.
         self._shown_there: dict[int, Tensor] = {}
         self._pictures_there: dict[int, Tensor] = {}

@@ -21,11 +21,14 @@ from reelprior.models.observation import Observation
 from reelprior.models.progress import Progress, Told
 from reelprior.models.refinement import refine_unseen
 from reelprior.models.settings import EngineSettings
+from reelprior.models.uncover import uncover
 
 __all__ = ["FILTERING", "Workbench"]
 
 #: Share of a chunk's work, for the display, that filtering results takes.
 FILTERING = 0.1
+#: The same of what it takes to find what neighbours show of holes.
+_UNCOVERING = 0.2
 
 
 class Workbench:
@@ -47,12 +50,27 @@ class Workbench:
         self.shown = look_at(clip, sigma=self.noise.sigma, fusion=engine.fusion, compute=self.compute)
         #: (T, H, W), True where no observation says anything: holes, until neighbours are found to show them.
         self.unseen = None if clip.missing is None else np.stack([holes_of(one) for one in clip.missing])
+        self._hidden: NDArray[np.bool_] | None = None
         self.prior = self.new_prior(seed)
 
     @property
     def filters(self) -> bool:
         """Whether results are filtered together with what was captured."""
         return self.engine.collaborative.enabled
+
+    def uncover(self, progress: Progress) -> None:
+        """Put what neighbours show of holes into the quick denoisings."""
+        if self.unseen is None or not self.unseen.any() or len(self.clip.frames) == 1:
+            return
+        told = progress.part(_UNCOVERING)
+        self.shown, self._hidden = uncover(
+            self.clip,
+            self.shown,
+            sigma=self.noise.sigma,
+            fusion=self.engine.fusion,
+            compute=self.compute,
+            on_share=lambda t, share: told(t, share, None),
+        )
 
     def look_closer(self, told: Told) -> None:
         """Filter the quick denoisings together before they guide: a better guide, and a better flow."""
@@ -100,7 +118,7 @@ class Workbench:
 
     def neighbours(self, seen: NDArray[np.float32]) -> Neighbours:
         """The clip's neighbours, for pictures (T, 3, H, W) of it that show motion and visibility."""
-        return Neighbours(self.clip, seen, self.engine.fusion, self.compute)
+        return Neighbours(self.clip, seen, self.engine.fusion, self.compute, hidden=self._hidden)
 
     def guides(self, own: Tensor, neighbour: Tensor) -> Tensor | None:
         """(1, 6, H, W): the frame itself without its noise, and the neighbouring result on its grid."""

