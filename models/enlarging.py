@@ -22,6 +22,7 @@ from reelprior.models.neighbours import Clip, Neighbours
 from reelprior.models.noise import LEAST_VARIANCE, NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.operators import Downsample
+from reelprior.models.reductions import point_spread
 from reelprior.models.residual import structure_of
 from reelprior.models.seeding import seeded
 from reelprior.models.settings import EngineSettings
@@ -113,6 +114,7 @@ class Enlarger:
             engine.fusion,
             compute,
         )
+        self._spread = point_spread(engine.enlarging, engine.scale)
         with seeded(seed):
             self._chain = _chain(engine.enlarging.channels)
         self._chain.to(device=compute.device)
@@ -183,7 +185,11 @@ class Enlarger:
         """Some of the pilots, averaged along the motion and made to agree with what was captured."""
         radius = self._settings.radius
         around = Neighbours(
-            Clip(clip.frames, None, _MISPLACED), pilots, self._fusion, self._compute, scale=self.factor
+            Clip(clip.frames, None, _MISPLACED),
+            pilots,
+            self._fusion,
+            self._compute,
+            reduction=Downsample(self.factor, self._spread),
         )
         results = np.empty_like(pilots[frames.start : frames.stop])
         for number, t in enumerate(frames):
@@ -194,7 +200,7 @@ class Enlarger:
                 picture = around.mean_shown(t, radius=radius)
                 picture = back_project(picture, observations, _MISPLACED)
             # Last, and alone, the frame itself: nothing that a neighbour says may contradict it.
-            own = _observed(self._compute.tensor(clip.frames[t])[None], self.factor, clip.noise)
+            own = self._observed(self._compute.tensor(clip.frames[t])[None], self.factor, clip.noise)
             results[number] = back_project(picture, (own,), clip.noise)[0].cpu().numpy()
             on_frame(number + 1)
         return results
@@ -220,9 +226,14 @@ class Enlarger:
 
             self._study(picture, step, wanted, on_lesson)
             picture = self._applied(enlarge(picture, step)).clamp(0, 1)
-            seen = _observed(captured, picture.shape[-1] // captured.shape[-1], _EXACT)
+            seen = self._observed(captured, picture.shape[-1] // captured.shape[-1], _EXACT)
             picture = back_project(picture, (seen,), _EXACT)
         return picture
+
+    def _observed(self, captured: Tensor, factor: int, noise: NoiseModel) -> Observation:
+        """A frame as the only observation of its latent picture: its weight does not matter."""
+        variance = noise.variance(captured).mean(1, keepdim=True)
+        return Observation(captured, torch.ones_like(variance), variance, Downsample(factor, self._spread))
 
     def _study(
         self, picture: Tensor, step: int, lessons: int, on_lesson: Callable[[float, float], None]
@@ -232,7 +243,7 @@ class Enlarger:
         if min(height, width) < step * _SMALLEST_LESSON:
             return
         target = picture[..., :height, :width]
-        question = enlarge(Downsample(step)(target), step)
+        question = enlarge(Downsample(step, self._spread)(target), step)
         optimiser = torch.optim.Adam(self._chain.parameters(), lr=self._settings.learning_rate, fused=True)
         for lesson in range(lessons):
             for group in optimiser.param_groups:
@@ -263,12 +274,6 @@ class Enlarger:
             added = self._chain(enlarged.contiguous(memory_format=self._compute.memory_format))
         result: Tensor = enlarged + added.float()
         return result
-
-
-def _observed(captured: Tensor, factor: int, noise: NoiseModel) -> Observation:
-    """A frame as the only observation of its latent picture: its weight does not matter."""
-    variance = noise.variance(captured).mean(1, keepdim=True)
-    return Observation(captured, torch.ones_like(variance), variance, Downsample(factor))
 
 
 def _chain(channels: Sequence[int]) -> nn.Sequential:

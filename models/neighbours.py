@@ -82,8 +82,8 @@ class Neighbours:
         Where tensors go.
     hidden
         (T, H, W), True where ``shown`` says nothing of motion; None where the clip's frames say nothing.
-    scale
-        How many times finer than the captured frames the latent grid is.
+    reduction
+        From the latent grid to that of the captured frames, where it is finer; None where it is the same.
     """
 
     def __init__(
@@ -94,12 +94,12 @@ class Neighbours:
         compute: Compute,
         *,
         hidden: NDArray[np.bool_] | None = None,
-        scale: int = 1,
+        reduction: Downsample | None = None,
     ) -> None:
         self._clip, self._shown, self._settings, self._compute = clip, shown, settings, compute
-        self._scale = scale
+        self._reduction, self._scale = reduction, 1 if reduction is None else reduction.factor
         # On a finer grid holes are filled before: see `restoration`.
-        missing = None if scale > 1 else clip.missing
+        missing = clip.missing if reduction is None else None
         self._flows = Flows(
             shown, compute, missing=missing, hidden=hidden, error=lambda k: self._field(k).error
         )
@@ -169,7 +169,7 @@ class Neighbours:
             image=self._compute.tensor(self._clip.frames[frame])[None],
             weight=self._known(frame) / variance,
             variance=variance,
-            operator=Identity() if self._scale == 1 else Downsample(self._scale),
+            operator=Identity() if self._reduction is None else self._reduction,
         )
 
     def observations(self, frame: int, *, radius: int) -> tuple[Observation, ...]:

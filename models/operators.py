@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from reelprior.models.reductions import LANCZOS, PointSpread
 from reelprior.models.warp import warp
 
 __all__ = ["Blur", "Compose", "Downsample", "ForwardOperator", "Identity", "Mask", "Warp"]
@@ -73,12 +74,14 @@ class Blur:
 
 @dataclass(frozen=True, eq=False)
 class Downsample:
-    """A lower resolution by an integer ``factor``, by Lanczos with two lobes, sampled at half-pixel phase.
+    """A lower resolution by an integer ``factor``, sampled at half-pixel phase.
 
-    The reduction of Ulyanov et al. 2017 for super-resolution. Height and width must be multiples of the factor.
+    By default with the reduction of Ulyanov et al. 2017 for super-resolution, Lanczos with two lobes. Height and width
+    must be multiples of the factor.
     """
 
     factor: int
+    spread: PointSpread = LANCZOS
 
     def __call__(self, latent: Tensor, /) -> Tensor:
         """Reduce (N, C, H, W) to (N, C, H / factor, W / factor)."""
@@ -87,16 +90,15 @@ class Downsample:
             raise ValueError(
                 f"{width}x{height} is not a multiple of the factor {self.factor}; pad the frame first"
             )
-        # Taps around the centre of each block, over two lobes on each side.
-        taps = 4 * self.factor - self.factor % 2  # an odd block has its centre on a pixel
-        at = (torch.arange(taps, dtype=latent.dtype, device=latent.device) - (taps - 1) / 2) / self.factor
-        before = (taps - self.factor) // 2
-        return _separable(
-            latent,
-            torch.sinc(at) * torch.sinc(at / 2),
-            stride=self.factor,
-            before=before,
-            after=taps - self.factor - before,
+        taps = self.spread.taps(self.factor, like=latent)
+        # Around the centre of each block.
+        margins = [(side - self.factor) // 2 for side in taps.shape]
+        if taps.ndim == 1:
+            return _separable(latent, taps, stride=self.factor, before=margins[0], after=margins[0])
+        channels = latent.shape[1]
+        around = functional.pad(latent, (margins[1], margins[1], margins[0], margins[0]), mode="replicate")
+        return functional.conv2d(
+            around, taps.expand(channels, 1, *taps.shape), stride=self.factor, groups=channels
         )
 
 

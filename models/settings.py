@@ -6,7 +6,7 @@ Defaults are those of the preset ``denoise``, which comments each of them.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 __all__ = [
     "CollaborativeSettings",
@@ -135,6 +135,21 @@ class EnlargingSettings(_Group):
     orientations: Literal[1, 2, 4, 8] = 8
     radius: Annotated[int, Field(ge=0)] = 4
     rounds: Annotated[int, Field(ge=1)] = 3
+    reduction: Literal["lanczos", "bicubic", "box", "gaussian", "kernel"] = "lanczos"
+    blur: Annotated[float, Field(gt=0, le=4)] = 0.5
+    kernel: tuple[tuple[float, ...], ...] = ()
+
+    @model_validator(mode="after")
+    def _kernel_where_it_is_measured(self) -> Self:
+        if (self.reduction == "kernel") != bool(self.kernel):
+            raise ValueError(
+                'reduction = "kernel" and the rows of a kernel go together: give both, or neither of them'
+            )
+        if self.kernel and (len({len(row) for row in self.kernel}) > 1 or not self.kernel[0]):
+            raise ValueError("all rows of the kernel must have the same number of values, one at least")
+        if self.kernel and sum(map(sum, self.kernel)) <= 0:
+            raise ValueError("the values of the kernel must have a positive sum")
+        return self
 
 
 class StoppingSettings(_Group):
@@ -183,3 +198,18 @@ class EngineSettings(_Group):
     enlarging: EnlargingSettings = EnlargingSettings()
     stopping: StoppingSettings = StoppingSettings()
     photo: PhotoSettings = PhotoSettings()
+
+    @field_validator("enlarging")
+    @classmethod
+    def _kernel_in_the_middle_of_a_block(
+        cls, enlarging: EnlargingSettings, info: ValidationInfo
+    ) -> EnlargingSettings:
+        kernel, scale = enlarging.kernel, int(info.data.get("scale", 1))
+        rows, columns = len(kernel), len(kernel[0]) if kernel else 0
+        if scale > 1 and kernel and any(n % 2 != scale % 2 or n < scale for n in (rows, columns)):
+            raise ValueError(
+                f"enlarging.kernel has {rows} rows and {columns} columns; for a scale of {scale} both must be "
+                f"{'odd' if scale % 2 else 'even'} and at least {scale}, so that its middle is that of a pixel: "
+                "add rows or columns of zeros"
+            )
+        return enlarging

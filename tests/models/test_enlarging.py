@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from photographs import panned, photograph, psnr
+from pydantic import ValidationError
 
 from reelprior.models.device import Compute
 from reelprior.models.enlarging import Enlarger, back_project, enlarge
@@ -11,6 +12,7 @@ from reelprior.models.neighbours import Clip
 from reelprior.models.noise import LEAST_VARIANCE, NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.operators import Downsample
+from reelprior.models.reductions import PointSpread
 from reelprior.models.settings import ComputeSettings, EngineSettings, EnlargingSettings
 
 EXACT = NoiseModel(0.0, LEAST_VARIANCE)
@@ -65,6 +67,49 @@ def test_lessons_improve_on_classical_enlargement():
         still(frame), range(1), lessons=250, on_lesson=silent
     )[0]
     assert psnr(learnt, truth) > psnr(plain, truth) + 0.3
+
+
+def test_the_reduction_that_was_is_worth_more_than_another():
+    """A picture that was blurred before it was reduced. Measured: 26.8 dB by Lanczos, 29.4 dB by the right one."""
+    truth, was = photograph(96, 96), PointSpread("gaussian", sigma=0.6)
+    frame = Downsample(2, was)(torch.from_numpy(truth)[None])[0].numpy()
+    levels = [
+        psnr(
+            enlarger(2, reduction=reduction, blur=0.6).enlarged(
+                still(frame), range(1), lessons=100, on_lesson=silent
+            )[0],
+            truth,
+        )
+        for reduction in ("lanczos", "gaussian")
+    ]
+    assert levels[1] > levels[0] + 1
+
+
+def test_a_measured_reduction_enlarges_as_the_named_one_does():
+    frame = photograph(24, 24)
+    along = PointSpread("bicubic").taps(4, like=torch.zeros(1, dtype=torch.float64))
+    rows = tuple(tuple(row) for row in torch.outer(along, along).tolist())
+    named, measured = (
+        enlarger(4, **changes).enlarged(still(frame), range(1), lessons=0, on_lesson=silent)
+        for changes in ({"reduction": "bicubic"}, {"reduction": "kernel", "kernel": rows})
+    )
+    assert psnr(measured, named) > 40  # of the step by 2 only the finer spread is known
+
+
+@pytest.mark.parametrize(
+    ("scale", "changes", "words"),
+    [
+        (2, {"kernel": [[1, 1], [1, 1]]}, "go together"),
+        (2, {"reduction": "kernel"}, "go together"),
+        (2, {"reduction": "kernel", "kernel": [[1, 1], [1]]}, "same number of values"),
+        (2, {"reduction": "kernel", "kernel": [[1, -1], [-1, 1]]}, "positive sum"),
+        (2, {"reduction": "kernel", "kernel": [[1, 2, 1], [2, 4, 2], [1, 2, 1]]}, "both must be even"),
+        (3, {"reduction": "kernel", "kernel": [[1, 1], [1, 1]]}, "both must be odd and at least 3"),
+    ],
+)
+def test_a_kernel_that_cannot_be_is_refused(scale, changes, words):
+    with pytest.raises(ValidationError, match=words):
+        EngineSettings.model_validate({"scale": scale, "enlarging": changes})
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])

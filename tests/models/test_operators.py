@@ -2,14 +2,20 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photographs import photograph
+from torch.nn import functional
 
 from reelprior.models.operators import Blur, Compose, Downsample, Identity, Mask, Warp
+from reelprior.models.reductions import LANCZOS, PointSpread
 
 SIZE = (12, 18)
+#: What pictures may have been reduced by.
+SPREADS = [LANCZOS, PointSpread("bicubic"), PointSpread("box"), PointSpread("gaussian", sigma=0.4)]
 
 
 def random(*shape, seed=0):
@@ -27,6 +33,8 @@ OPERATORS = {
     "blur": Blur(1.3),
     "downsample by 2": Downsample(2),
     "downsample by 3": Downsample(3),
+    "bicubic by 3": Downsample(3, PointSpread("bicubic")),
+    "measured, by 2": Downsample(2, PointSpread("kernel", rows=((1, 2, 0, 1), (3, 9, 9, 3)), factor=2)),
     "composed": Compose((Warp(wavy_flow(strength=1.0)), Blur(0.8), Downsample(2))),
 }
 
@@ -52,19 +60,22 @@ def test_the_gradient_is_the_adjoint(operator, seed):
     assert torch.sum(observed * y).item() == pytest.approx(torch.sum(x * transpose(y)[0]).item(), abs=1e-10)
 
 
-@pytest.mark.parametrize("operator", [Blur(2.0), *(Downsample(n) for n in (1, 2, 3, 4, 6))], ids=repr)
+@pytest.mark.parametrize(
+    "operator", [Blur(2.0), *(Downsample(n, s) for n in (1, 2, 3, 4, 6) for s in SPREADS)], ids=repr
+)
 def test_an_even_picture_stays_even(operator):
     seen = operator(torch.full((1, 3, *SIZE), 0.3, dtype=torch.float64)[..., :12, :12])
     torch.testing.assert_close(seen, torch.full_like(seen, 0.3), atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize("spread", SPREADS, ids=lambda spread: spread.name)
 @pytest.mark.parametrize("factor", [1, 2, 3, 4])
-def test_downsampling_takes_the_centre_of_each_block(factor):
+def test_downsampling_takes_the_centre_of_each_block(factor, spread):
     """A ramp keeps its value at the block's centre: no shift by half a pixel, for odd factors neither."""
     ramp = torch.arange(48, dtype=torch.float64).expand(1, 1, 48, 48)
     centres = factor * torch.arange(48 // factor, dtype=torch.float64) + (factor - 1) / 2
     inner = slice(2, -2)  # edges are repeated: the ramp ends there
-    small = Downsample(factor)(ramp)[0, 0, 5]
+    small = Downsample(factor, spread)(ramp)[0, 0, 5]
     torch.testing.assert_close(small[inner], centres[inner], atol=1e-9, rtol=0)
 
 
@@ -85,6 +96,35 @@ def test_downsampling_takes_away_what_would_alias(factor):
     stripes = torch.tensor([0.0, 1.0], dtype=torch.float64).repeat(6 * factor).expand(1, 1, 12 * factor, -1)
     small = Downsample(factor)(stripes)[..., 2:-2]
     assert (small - 0.5).abs().max() < 0.05
+
+
+def test_the_box_is_the_mean_of_a_block_and_bicubic_that_of_other_programs():
+    picture = photograph(48, 64)
+    small = Downsample(2, PointSpread("box"))(torch.from_numpy(picture)[None])[0].numpy()
+    np.testing.assert_allclose(small, picture.reshape(3, 24, 2, 32, 2).mean((2, 4)), atol=1e-6)
+    other = functional.interpolate(
+        torch.from_numpy(picture)[None], scale_factor=1 / 4, mode="bicubic", antialias=True
+    )
+    small = Downsample(4, PointSpread("bicubic"))(torch.from_numpy(picture)[None])
+    # At the edges it leaves taps out where this repeats pixels.
+    torch.testing.assert_close(small[..., 2:-2, 2:-2], other[..., 2:-2, 2:-2], atol=1e-4, rtol=0)
+
+
+def test_a_gaussian_has_the_width_it_says():
+    for sigma in (0.3, 0.5, 1.0):
+        taps = PointSpread("gaussian", sigma=sigma).taps(4, like=torch.zeros(1, dtype=torch.float64))
+        at = (torch.arange(len(taps)) - (len(taps) - 1) / 2) / 4
+        assert (taps * at**2).sum().sqrt().item() == pytest.approx(sigma, rel=0.03)  # cut off at three sigma
+
+
+def test_a_measured_spread_does_what_the_named_one_does_and_is_coarsened_for_smaller_factors():
+    """Lanczos for 4, given as measured: by 4 the same, by 2 what 4 says of it."""
+    picture = torch.from_numpy(photograph(48, 64))[None].double()
+    along = LANCZOS.taps(4, like=picture)
+    rows = tuple(tuple(row) for row in torch.outer(along, along).tolist())
+    measured = PointSpread("kernel", rows=rows, factor=4)
+    torch.testing.assert_close(Downsample(4, measured)(picture), Downsample(4)(picture), atol=1e-9, rtol=0)
+    torch.testing.assert_close(Downsample(2, measured)(picture), Downsample(2)(picture), atol=0.03, rtol=0)
 
 
 def test_downsampling_refuses_a_size_that_is_not_a_multiple():
