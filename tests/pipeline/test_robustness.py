@@ -35,6 +35,7 @@ FILES = sorted(p for p in HOSTILE.rglob("*") if p.is_file()) if HOSTILE.is_dir()
 TRIFLE = [*TINY, "--denoise", "0.1", "--set", "fit.iterations=1", "--set", "network.channels=[4]"]
 TRIFLE += ["--set", "network.skip_channels=[2]", "--set", "network.shuffle=4", "--frames", "0:1", "--quiet"]
 TRIFLE += ["--set", "collaborative.step_alone=8", "--set", "collaborative.search_alone=3"]
+TRIFLE += ["--set", "collaborative.step=8", "--set", "collaborative.search=3", "--set", "fusion.radius=1"]
 
 fuzz = settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
