@@ -19,6 +19,7 @@ from distributed import CancelledError, Future, KilledWorker, wait
 
 from reelprior.io.errors import DiskFull, MediaError
 from reelprior.models.errors import FitError
+from reelprior.pipeline.allocator import give_back_memory
 from reelprior.pipeline.backlog import Task
 from reelprior.pipeline.batch_backlog import BatchBacklog, Step
 from reelprior.pipeline.cluster import Pool
@@ -228,7 +229,10 @@ def run_task(
 ) -> Receipt:
     """Run a task, in a worker, and note what it took."""
     started = time.monotonic()
-    file_hash = function(job_dir, number, device, threads)
+    try:
+        file_hash = function(job_dir, number, device, threads)
+    finally:
+        give_back_memory()  # a process that works for days must not grow with what it has done
     seconds = time.monotonic() - started
     peak = peak_memory_bytes()
     observe_task(kind, seconds=seconds, peak_bytes=peak)
