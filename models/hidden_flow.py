@@ -30,6 +30,7 @@ _STEPS = (2.0, 1.0, 0.5, 0.25)
 _SIDES = ((0.0, 1.0), (0.0, -1.0), (1.0, 0.0), (-1.0, 0.0))
 #: Another candidate must be better by this share and this difference: between equals the smooth flow stays.
 _BETTER_SHARE, _BETTER = 0.98, 1e-4
+_MEAN_OF_COLOURS = np.array([[1 / 3, 1 / 3, 1 / 3, 0]], np.float32)
 #: Of a fetched pixel that counts as known, and of a window's weight that is enough to compare.
 _KNOWN, _ENOUGH = 0.99, 1e-4
 #: Mean absolute value of a Gaussian with a standard deviation of 1.
@@ -106,10 +107,11 @@ def match_hidden(
     continued = (*_from_sides(flow, blind, smooth), *_as_planes(flow, blind))
     candidates = (smooth, *others, beside, *continued)
     matched, difference = flow.copy(), np.full(blind.shape, -1, np.float32)
+    first, second = (_with_known(*one) for one in zip(pictures, holes, strict=True))
     for block in _blocks(blind):
         reached = _widened(block, blind.shape)
         explained = np.float32(0) if error is None else np.float32(_MEAN_ABSOLUTE) * np.sqrt(error[reached])
-        windows = _Windows(pictures, holes, *reached)
+        windows = _Windows(first, second, *reached)
         best = _best([np.ascontiguousarray(one[:, *reached]) for one in candidates], windows, explained)
         left = windows.difference(best)
         left = np.sqrt(np.maximum(np.square(left) - np.square(explained), 0))
@@ -201,36 +203,36 @@ def _from_sides(flow: Plane, blind: NDArray[np.bool_], otherwise: Plane) -> Iter
 
 
 class _Windows:
-    """Comparison of what two pictures know, within a rectangle of the first."""
+    """Comparison of what two pictures (H, W, 4) know (see `_with_known`), within a rectangle of the first."""
 
-    def __init__(
-        self,
-        pictures: tuple[Plane, Plane],
-        holes: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-        rows: slice,
-        columns: slice,
-    ) -> None:
-        height, width = holes[0].shape
-        self._first = np.ascontiguousarray(pictures[0][:, rows, columns].transpose(1, 2, 0))  # (h, w, 3)
-        self._second = np.ascontiguousarray(pictures[1].transpose(1, 2, 0))
-        self._known_first = ~holes[0][rows, columns]
-        self._known_second = (~holes[1]).astype(np.float32)
+    def __init__(self, first: Plane, second: Plane, rows: slice, columns: slice) -> None:
+        height, width = first.shape[:2]
+        self._first, self._second = np.ascontiguousarray(first[rows, columns]), second
+        self._known_first = self._first[..., 3] > 0
         self._y = np.arange(height, dtype=np.float32)[rows, None]
         self._x = np.arange(width, dtype=np.float32)[None, columns]
 
     def difference(self, flow: Plane) -> Plane:
         """(h, w): mean absolute difference of the known pixels around each pixel, for a flow (2, h, w)."""
-        x, y = self._x + flow[0], self._y + flow[1]
-        fetched = cv2.remap(self._second, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        reached = cv2.remap(self._known_second, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        both = (self._known_first & (np.asarray(reached) > _KNOWN)).astype(np.float32)
-        error = np.abs(self._first - fetched).mean(axis=2) * both
-        total, weight = self._around(error), self._around(both)
+        # What lies outside of the second picture is not known, as its fourth channel says.
+        fetched = cv2.remap(
+            self._second,
+            self._x + flow[0],
+            self._y + flow[1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+        both = (self._known_first & (fetched[..., 3] > _KNOWN)).astype(np.float32)
+        error = cv2.transform(cv2.absdiff(self._first, fetched), _MEAN_OF_COLOURS) * both
+        pair = cv2.merge([error, both])
+        near = cv2.GaussianBlur(pair, (0, 0), _NEAR)
+        far = cv2.GaussianBlur(pair, (0, 0), _FAR)
+        total, weight = cv2.split(cv2.addWeighted(near, 1.0, far, _FAR_SHARE, 0.0))
         return np.where(
             weight > _ENOUGH, total / np.maximum(weight, np.float32(_ENOUGH)), np.float32(_INCOMPARABLE)
         )
 
-    @staticmethod
-    def _around(values: Plane) -> Plane:
-        near, far = (cv2.GaussianBlur(values, (0, 0), sigma) for sigma in (_NEAR, _FAR))
-        return np.asarray(near + np.float32(_FAR_SHARE) * far, np.float32)
+
+def _with_known(picture: Plane, holes: NDArray[np.bool_]) -> Plane:
+    """(H, W, 4): a picture (3, H, W), and 1 where it is known, 0 in its holes."""
+    return np.ascontiguousarray(np.concatenate([picture, ~holes[None]]).transpose(1, 2, 0), np.float32)

@@ -17,6 +17,9 @@ from reelprior.models.spatial import quick_denoise
 
 __all__ = ["uncover"]
 
+#: Pixels around what was found that its denoising looks at.
+_MARGIN = 16
+
 
 def uncover(
     clip: Clip,
@@ -63,8 +66,19 @@ def uncover(
                 around.expect(soon, radius=fusion.radius)
             fused = around.fused(t, radius=fusion.radius)
             seen = holes[t] & (fused.weight.amax((0, 1)) > 0).cpu().numpy()
-            found = np.where(seen, fused.image[0].clamp(0, 1).cpu().numpy(), shown[t])
-            shown[t] = np.where(seen, quick_denoise(found, sigma=sigma), shown[t])
             hidden[t] &= ~seen
+            if seen.any():
+                rows, columns = (_around(np.flatnonzero(seen.any(axis=axis))) for axis in (1, 0))
+                picture, here = (
+                    fused.image[0, :, rows, columns].clamp(0, 1).cpu().numpy(),
+                    seen[rows, columns],
+                )
+                before = shown[t][:, rows, columns]
+                found = quick_denoise(np.where(here, picture, before), sigma=sigma)
+                shown[t][:, rows, columns] = np.where(here, found, before)
             on_share(t, (number + (done + 1) / len(partly)) / rounds)
     return shown, hidden
+
+
+def _around(at: NDArray[np.intp]) -> slice:
+    return slice(max(0, int(at[0]) - _MARGIN), int(at[-1]) + 1 + _MARGIN)

@@ -50,6 +50,7 @@ class Workbench:
         self.shown = look_at(clip, sigma=self.noise.sigma, fusion=engine.fusion, compute=self.compute)
         #: (T, H, W), True where no observation says anything: holes, until neighbours are found to show them.
         self.unseen = None if clip.missing is None else np.stack([holes_of(one) for one in clip.missing])
+        #: What of these holes no neighbour was found to show; None until `uncover` has looked.
         self._hidden: NDArray[np.bool_] | None = None
         self.prior = self.new_prior(seed)
 
