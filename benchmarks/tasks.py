@@ -45,18 +45,16 @@ def measure(session: Session) -> Section:
     tables: list[Table] = []
     notes: list[str] = []
     stills = session.data / "stills"
-    folders = (
-        stills / "set5",
-        session.data / "clips" / "vid4_walk",
-        session.data,
-        stills / "bernoulli11",
-        stills / "cset9",
-        session.data,
-    )
-    parts = (_set5, _walk, _wires, _half, _jpeg, measure_coded)
-    for name, folder, part in zip(TASKS, folders, parts, strict=True):
-        if session.tasks and name not in session.tasks:
-            continue
+    parts = {
+        "set5": (stills / "set5", _set5),
+        "walk": (session.data / "clips" / "vid4_walk", _walk),
+        "wires": (session.data, _wires),
+        "half": (stills / "bernoulli11", _half),
+        "jpeg": (stills / "cset9", _jpeg),
+        "coded": (session.data, measure_coded),
+    }
+    for name in session.tasks or TASKS:
+        folder, part = parts[name]
         if not folder.is_dir():
             notes.append(f"{name}: left out, {folder.name} is not in the folder of data.")
             continue

@@ -52,7 +52,7 @@ def point_spread(settings: EnlargingSettings, scale: int) -> PointSpread:
 
 @lru_cache(maxsize=64)
 def _taps(spread: PointSpread, factor: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    taps = _coarsened(spread, factor) if spread.rows else _named(spread, factor)
+    taps = _coarsened(spread, factor) if spread.name == "kernel" else _named(spread, factor)
     return (taps / taps.sum()).to(device=device, dtype=dtype)
 
 

@@ -136,8 +136,8 @@ class EnlargingSettings(_Group):
     radius: Annotated[int, Field(ge=0)] = 4
     rounds: Annotated[int, Field(ge=1)] = 3
     reduction: Literal["lanczos", "bicubic", "box", "gaussian", "kernel"] = "lanczos"
-    blur: Annotated[float, Field(gt=0, le=4)] = 0.5
-    kernel: tuple[tuple[float, ...], ...] = ()
+    blur: Annotated[float, Field(ge=0.1, le=4)] = 0.5
+    kernel: tuple[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], ...] = ()
 
     @model_validator(mode="after")
     def _kernel_where_it_is_measured(self) -> Self:

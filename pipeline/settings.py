@@ -172,6 +172,7 @@ def _first_fault(error: ValidationError) -> tuple[str, str]:
     if fault["type"] == "model_type":
         return key, f"{key} is a group of settings; its keys are {', '.join(setting_keys(path[0]))}"
     reason = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    reason = reason.replace("a valid tuple", "a list")
     # What a group's own validator says concerns several of its keys, and names them.
     value = "" if key in _groups() else f" = {fault['input']!r}"
     return key, f"{key}{value}: {reason[:1].lower()}{reason[1:]}"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-__all__ = ["noisy", "panned", "photograph", "psnr"]
+__all__ = ["noisy", "panned", "passing_object", "photograph", "psnr"]
 
 
 @cache
@@ -27,6 +27,16 @@ def panned(frames: int, height: int, width: int, *, step: tuple[int, int] = (1, 
     """A camera that moves ``step`` = (dx, dy) pixels a frame over it: (T, 3, H, W) float32 in [0, 1]."""
     dx, dy = step
     return np.stack([photograph(height, width, top=20 + dy * t, left=80 + dx * t) for t in range(frames)])
+
+
+def passing_object() -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """An object of 24 x 40 pixels that passes, 5 pixels a frame, before two motions: clean frames and its masks."""
+    truth = panned(8, 72, 112, step=(2, 0))
+    truth[:, :, :36] = photograph(36, 112, top=120, left=60)  # the upper half stands still
+    hidden = np.zeros((8, 72, 112), bool)
+    for t in range(8):
+        hidden[t, 16:56, 30 + 5 * t : 54 + 5 * t] = True
+    return truth, hidden
 
 
 def noisy(pixels: NDArray[np.float32], sigma_8bit: float, *, seed: int = 7) -> NDArray[np.float32]:

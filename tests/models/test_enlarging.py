@@ -103,6 +103,7 @@ def test_a_measured_reduction_enlarges_as_the_named_one_does():
         (2, {"reduction": "kernel"}, "go together"),
         (2, {"reduction": "kernel", "kernel": [[1, 1], [1]]}, "same number of values"),
         (2, {"reduction": "kernel", "kernel": [[1, -1], [-1, 1]]}, "positive sum"),
+        (2, {"reduction": "kernel", "kernel": [[1, float("nan")], [1, 1]]}, "finite"),
         (2, {"reduction": "kernel", "kernel": [[1, 2, 1], [2, 4, 2], [1, 2, 1]]}, "both must be even"),
         (3, {"reduction": "kernel", "kernel": [[1, 1], [1, 1]]}, "both must be odd and at least 3"),
     ],

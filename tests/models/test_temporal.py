@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from photographs import noisy, panned, photograph, psnr
+from photographs import noisy, panned, passing_object, psnr
 
 from reelprior.models.errors import FitError
 from reelprior.models.noise import NoiseModel
@@ -121,11 +121,7 @@ def test_what_moves_behind_a_hole_is_restored_from_its_neighbours():
 
 def test_what_is_found_of_holes_before_the_fit_reaches_the_result():
     """An object passes before two motions; without rounds more of what it hides is a guess. Measured: 23.8, 26.1 dB."""
-    truth = panned(8, 72, 112, step=(2, 0))
-    truth[:, :, :36] = photograph(36, 112, top=120, left=60)  # the upper half stands still
-    missing = np.zeros((8, 72, 112), bool)
-    for t in range(8):
-        missing[t, 16:56, 30 + 5 * t : 54 + 5 * t] = True
+    truth, missing = passing_object()
     clip, hole = clip_of(truth, 1, missing=missing), np.broadcast_to(missing[:, None], truth.shape)
     levels = []
     for rounds in (0, 2):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from photographs import panned, photograph, psnr
+from photographs import passing_object, psnr
 
 from reelprior.models.device import Compute
 from reelprior.models.first_look import look_at
@@ -24,20 +24,9 @@ def uncovered(frames, missing, *, rounds, radius=4, heard=None):
     )
 
 
-@pytest.fixture(scope="module")
-def passing():
-    """An object of 24 x 40 pixels that passes, 5 pixels a frame, before two motions: clean frames, and holes."""
-    truth = panned(8, 72, 112, step=(2, 0))
-    truth[:, :, :36] = photograph(36, 112, top=120, left=60)  # the upper half stands still
-    missing = np.zeros((8, 72, 112), bool)
-    for t in range(8):
-        missing[t, 16:56, 30 + 5 * t : 54 + 5 * t] = True
-    return truth, missing
-
-
-def test_a_second_round_sees_farther_into_a_hole_and_no_worse(passing):
+def test_a_second_round_sees_farther_into_a_hole_and_no_worse():
     """Measured: 15.5, 24.9 and 27.2 dB in the holes."""
-    truth, missing = passing
+    truth, missing = passing_object()
     frames = np.where(missing[:, None], np.float32(0), truth)
     in_holes = np.broadcast_to(missing[:, None], truth.shape)
     levels, left = [], []
@@ -51,8 +40,8 @@ def test_a_second_round_sees_farther_into_a_hole_and_no_worse(passing):
     assert left[0] == missing.mean() > left[1] > left[2]
 
 
-def test_shares_of_the_work_are_told_in_order(passing):
-    truth, missing = passing
+def test_shares_of_the_work_are_told_in_order():
+    truth, missing = passing_object()
     heard: list[float] = []
     uncovered(truth, missing, rounds=2, radius=1, heard=heard)
     assert heard == sorted(heard)
@@ -60,10 +49,9 @@ def test_shares_of_the_work_are_told_in_order(passing):
     assert len(heard) == 2 * len(truth)
 
 
-def test_whole_and_lost_frames_are_left_alone(passing):
+def test_whole_and_lost_frames_are_left_alone():
     """A lost frame has no rim to begin at; it stays hidden, and its picture as it was."""
-    truth, missing = passing
-    missing = missing.copy()
+    truth, missing = passing_object()
     missing[3], missing[5] = True, False
     shown, hidden = uncovered(truth, missing, rounds=2)
     without, _ = uncovered(truth, missing, rounds=0)
@@ -72,8 +60,8 @@ def test_whole_and_lost_frames_are_left_alone(passing):
     assert not hidden[5].any()
 
 
-def test_without_neighbours_or_holes_there_is_nothing_to_find(passing):
-    truth, missing = passing
+def test_without_neighbours_or_holes_there_is_nothing_to_find():
+    truth, missing = passing_object()
     shown, hidden = uncovered(truth, missing, rounds=2, radius=0)
     np.testing.assert_array_equal(hidden, missing)
     shown, hidden = uncovered(truth, None, rounds=2)
