@@ -25,7 +25,7 @@ class Alone(Workbench):
         """Every frame from random starts of its own, each stopped by held-out pixels; the mean of the starts."""
         progress = Progress(len(wanted), on_step)
         starts = self.engine.fit.starts
-        self.uncover(progress)
+        self.uncover(wanted, progress)
         told = progress.part(1 - progress.planned - (2 * FILTERING if self.filters else 0))
         around = self.neighbours(self.shown)
         restored = np.zeros((len(wanted), *self.clip.frames.shape[1:]), np.float32)

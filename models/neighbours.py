@@ -26,6 +26,8 @@ __all__ = ["Clip", "Neighbours"]
 _STRICTER = 0.6
 #: A neighbour's pixel goes into a hole only if it is believed to this degree, and the others agree to this degree.
 _BELIEVED, _AGREED = 0.6, 0.5
+#: So many neighbours have to tell it where none has seen a pixel itself: what they were told may be wrong.
+_WITNESSES = 3
 #: Share of known pixels in what was fetched from which on no hole had a part in it.
 _WHOLE = 0.99
 
@@ -66,6 +68,11 @@ class Clip:
         missing = None if self.missing is None else self.missing[at]
         return Clip(self.frames[at], missing, self.noise, self.quantisation)
 
+    def cut(self, rows: slice, columns: slice) -> "Clip":
+        """A rectangle of it, without bounds, which go by blocks of whole frames."""
+        missing = None if self.missing is None else self.missing[:, rows, columns]
+        return Clip(np.ascontiguousarray(self.frames[..., rows, columns]), missing, self.noise)
+
 
 class Neighbours:
     """Observations of every frame of a clip, given pictures of it with less noise.
@@ -81,7 +88,8 @@ class Neighbours:
     compute
         Where tensors go.
     hidden
-        (T, H, W), True where ``shown`` says nothing of motion; None where the clip's frames say nothing.
+        (T, H, W), True where ``shown`` says nothing of motion; None where the clip's frames say nothing. In the holes
+        of the clip that are not hidden ``shown`` tells what was found before: see `fused`.
     reduction
         From the latent grid to that of the captured frames, where it is finer; None where it is the same.
     """
@@ -98,6 +106,7 @@ class Neighbours:
     ) -> None:
         self._clip, self._shown, self._settings, self._compute = clip, shown, settings, compute
         self._reduction, self._scale = reduction, 1 if reduction is None else reduction.factor
+        self._hidden = hidden
         # On a finer grid holes are filled before: see `restoration`.
         missing = clip.missing if reduction is None else None
         self._flows = Flows(
@@ -204,34 +213,77 @@ class Neighbours:
         return fine if self._scale == 1 else functional.avg_pool2d(fine, self._scale)
 
     def fused(self, frame: int, *, radius: int) -> Observation:
-        """The frame and its neighbours up to ``radius`` frames away, fused exactly into one observation."""
+        """The frame and its neighbours up to ``radius`` frames away, fused exactly into one observation.
+
+        What no neighbour has seen itself they may tell at second hand, where their own holes were found to be shown by
+        others: so it comes from farther than ``radius``.
+        """
         own = self.captured(frame)
-        fetched = {k: self._fetch(frame, k, own.variance) for k in self._around(frame, radius) if k != frame}
+        visible = {k: self.visible(frame, k) for k in self._around(frame, radius) if k != frame}
+        fetched = {k: self._fetch(frame, k, own.variance, visible[k]) for k in visible}
         missing = self._clip.missing_at(frame)
         holes = None if missing is None else holes_of(missing)
         further: list[Observation] = []
         if missing_rows(missing) is not None and holes is not None:
-            fetched, further = self._weighed(frame, own, fetched, holes)
+            fetched, further = self._weighed(frame, own, fetched, visible, holes)
         # A frame that is missing altogether has no rim to judge by: the neighbours are all there is.
         if fetched and holes is not None and holes.any() and not holes.all():
             fetched = self._only_credible_in_holes(holes, own, frame, fetched)
+            seen = fuse([own, *fetched.values(), *further])
+            return fuse([seen, *self._at_second_hand(frame, own, visible, holes, seen)])
         return fuse([own, *fetched.values(), *further])
 
+    def _at_second_hand(
+        self,
+        frame: int,
+        own: Observation,
+        visible: dict[int, Tensor],
+        holes: NDArray[np.bool_],
+        seen: Observation,
+    ) -> list[Observation]:
+        """What neighbours tell of holes where ``seen`` says nothing, but others have told them."""
+        hole = self._compute.tensor(holes.astype(np.float32))[None, None] > 0
+        unseen = hole & (seen.weight.amax(1, keepdim=True) == 0)
+        if self._hidden is None or not bool(unseen.any()):
+            return []
+        told = {}
+        for k, seen_there in visible.items():
+            flow = self.flow(frame, k)
+            known = warp(self._told(k), flow, padding="zeros") > _WHOLE
+            told[k] = Observation(
+                image=warp(self.shown(k), flow, mode="bicubic"),
+                weight=unseen * known * seen_there / (own.variance + self._misregistration),
+                variance=own.variance * bicubic_noise_gain(flow),
+            )
+        credible = self._only_credible_in_holes(holes, own, frame, told).values()
+        witnesses = torch.stack([(o.weight.amax(1, keepdim=True) > 0) for o in credible]).sum(0)
+        return [Observation(o.image, o.weight * (witnesses >= _WITNESSES), o.variance) for o in credible]
+
+    def _told(self, frame: int) -> Tensor:
+        """(1, 1, H, W): 1 where the frame was captured or found to be shown by others, but for a pixel of margin."""
+        hidden = np.zeros(self._shown.shape[2:], bool) if self._hidden is None else self._hidden[frame]
+        return 1 - functional.max_pool2d(self._compute.tensor(hidden.astype(np.float32))[None, None], 3, 1, 1)
+
     def _weighed(
-        self, frame: int, own: Observation, fetched: dict[int, Observation], holes: NDArray[np.bool_]
+        self,
+        frame: int,
+        own: Observation,
+        fetched: dict[int, Observation],
+        visible: dict[int, Tensor],
+        holes: NDArray[np.bool_],
     ) -> tuple[dict[int, Observation], list[Observation]]:
         """A field's neighbours, weighed outside of holes by their measured errors, and what else is known of it."""
         hole = self._compute.tensor(holes.astype(np.float32))[None, None]
         still = torch.zeros_like(self.shown(frame)[:, :2])
         as_they_stand = [k for k in (frame - 1, frame + 1) if k in fetched]
-        along = [self._witness(k, self.flow(frame, k), fetched[k], self.visible(frame, k)) for k in fetched]
+        along = [self._witness(k, self.flow(frame, k), fetched[k], visible[k]) for k in fetched]
         unmoved = []
         for k in as_they_stand:
-            visible = visibility(
+            at_rest = visibility(
                 self.shown(frame), self.shown(k), still, still, colour_scale=self._settings.colour_scale
             )
             own_grid = Observation(self._picture(k), own.weight, own.variance)
-            unmoved.append(self._witness(k, still, own_grid, visible * (1 - hole)))
+            unmoved.append(self._witness(k, still, own_grid, at_rest * (1 - hole)))
         around, weighed = weigh(own, self._field(frame), [*along, *unmoved], holes=hole)
         by_neighbour = {
             k: Observation(o.image, torch.where(hole > 0, o.weight, new.weight), o.variance)
@@ -294,12 +346,12 @@ class Neighbours:
         """Variance that a flow's errors add to a fetched picture."""
         return (self._settings.registration_sigma_8bit / 255) ** 2
 
-    def _fetch(self, frame: int, neighbour: int, variance: Tensor) -> Observation:
+    def _fetch(self, frame: int, neighbour: int, variance: Tensor, visible: Tensor) -> Observation:
         """A neighbour on this frame's grid; its weight allows for what the flow gets wrong."""
         flow = self.flow(frame, neighbour)
         # Bicubic taps reach into holes: what is put there should at least be close, and counts for nothing.
         picture = self._picture(neighbour)
-        weight = self.visible(frame, neighbour) / (variance + self._misregistration)
+        weight = visible / (variance + self._misregistration)
         if self._clip.missing is not None:
             weight = weight * (warp(self._known(neighbour, margin=1), flow, padding="zeros") > _WHOLE)
             # As an observation of a lost frame, or of a hole: half-way between two rows it counts a quarter.

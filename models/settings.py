@@ -88,6 +88,7 @@ class FusionSettings(_Group):
     radius: Annotated[int, Field(ge=0)] = 3
     second_radius: Annotated[int, Field(ge=0)] = 5
     hole_rounds: Annotated[int, Field(ge=0)] = 2
+    hole_reach: Annotated[int, Field(ge=0)] = 0
     colour_scale: Annotated[float, Field(gt=0)] = 0.08
     registration_sigma_8bit: Annotated[float, Field(ge=0)] = 3.0
 

@@ -152,8 +152,8 @@ class _Walk(Workbench):
         temporal, fusion = self.engine.temporal, self.engine.fusion
         progress = Progress(len(wanted), on_step)
         if self.filters:
-            self.look_closer(progress.part(_CLOSER_LOOK))
-        self.uncover(progress)
+            self.look_closer(wanted, progress.part(_CLOSER_LOOK))
+        self.uncover(wanted, progress)
         share = (1 - progress.planned) / temporal.passes - (FILTERING if self.filters else 0)
         first = self._pass(
             wanted,

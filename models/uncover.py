@@ -1,7 +1,8 @@
 """What neighbours show of holes, found in rounds.
 
 Motion inside a hole is found the more surely the more of the hole is known. What the neighbours show of it at once is
-put in place and counts as known in the next round, which sees farther into the hole, from both frames.
+put in place and counts as known in the next round, which sees farther into the hole, from both frames, and farther in
+time: neighbours tell what they were told by theirs.
 """
 
 from collections.abc import Callable
@@ -15,15 +16,18 @@ from reelprior.models.neighbours import Clip, Neighbours
 from reelprior.models.settings import FusionSettings
 from reelprior.models.spatial import quick_denoise
 
-__all__ = ["uncover"]
+__all__ = ["uncover", "widened"]
 
 #: Pixels around what was found that its denoising looks at.
 _MARGIN = 16
+#: The same of what is looked at to find motion, at least; a quarter of the longer side where that is more.
+_LEAST_AROUND = 64
 
 
 def uncover(
     clip: Clip,
     shown: NDArray[np.float32],
+    wanted: range,
     *,
     sigma: float,
     fusion: FusionSettings,
@@ -38,6 +42,9 @@ def uncover(
         What was captured.
     shown
         (T, 3, H, W) in [0, 1]: the same frames without their noise, holes filled from around them.
+    wanted
+        The frames in whose holes to look. Those beside them are looked at in the rounds in which they can tell
+        them something: in the last none, in each before it ``fusion.radius`` frames more.
     sigma
         Standard deviation of the noise, in [0, 1].
     fusion, compute
@@ -54,31 +61,63 @@ def uncover(
         return shown, None
     lost = lost_frames(clip.missing, len(clip.frames))
     holes = np.stack([holes_of(one) for one in clip.missing])
-    hidden = holes
     partly = [t for t in range(len(holes)) if holes[t].any() and not lost[t]]
     rounds = fusion.hole_rounds if fusion.radius else 0
+    if not partly or not rounds:
+        return shown, holes
+    # Only what lies around the holes is looked at.
+    rows, columns = _region(np.logical_or.reduce(holes[partly]))
+    clip = clip.cut(rows, columns)
+    uncovered, hidden = shown.copy(), holes.copy()
+    at = np.s_[..., rows, columns]
+    pictures, holes = shown[at], holes[at]
     for number in range(rounds):
-        around = Neighbours(clip, shown, fusion, compute, hidden=hidden)
-        shown, hidden = shown.copy(), holes.copy()
-        for done, t in enumerate(partly):
+        around = Neighbours(clip, pictures, fusion, compute, hidden=hidden[at].copy())
+        pictures = pictures.copy()
+        tells = widened(wanted, (rounds - 1 - number) * fusion.radius, len(holes))
+        order = [t for t in partly if t in tells and hidden[t].any()]
+        for done, t in enumerate(order):
             around.forget(keep=range(t - fusion.radius, t + fusion.radius + 1))
-            for soon in partly[done : done + 2]:
+            for soon in order[done : done + 2]:
                 around.expect(soon, radius=fusion.radius)
             fused = around.fused(t, radius=fusion.radius)
             seen = holes[t] & (fused.weight.amax((0, 1)) > 0).cpu().numpy()
-            hidden[t] &= ~seen
+            hidden[t][at] = holes[t] & ~seen
             if seen.any():
-                rows, columns = (_around(np.flatnonzero(seen.any(axis=axis))) for axis in (1, 0))
-                picture, here = (
-                    fused.image[0, :, rows, columns].clamp(0, 1).cpu().numpy(),
-                    seen[rows, columns],
-                )
-                before = shown[t][:, rows, columns]
-                found = quick_denoise(np.where(here, picture, before), sigma=sigma)
-                shown[t][:, rows, columns] = np.where(here, found, before)
-            on_share(t, (number + (done + 1) / len(partly)) / rounds)
-    return shown, hidden
+                pictures[t] = _put(fused.image[0].clamp(0, 1).cpu().numpy(), seen, pictures[t], sigma)
+            on_share(t, (number + (done + 1) / len(order)) / rounds)
+    uncovered[at] = pictures
+    return uncovered, hidden
 
 
-def _around(at: NDArray[np.intp]) -> slice:
-    return slice(max(0, int(at[0]) - _MARGIN), int(at[-1]) + 1 + _MARGIN)
+def _put(
+    found: NDArray[np.float32], seen: NDArray[np.bool_], picture: NDArray[np.float32], sigma: float
+) -> NDArray[np.float32]:
+    """A picture with what was found, less its noise, where that was seen."""
+    rows, columns = _box(seen, _MARGIN)
+    put, here = picture.copy(), seen[rows, columns]
+    before = picture[:, rows, columns]
+    less_noise = quick_denoise(np.where(here, found[:, rows, columns], before), sigma=sigma)
+    put[:, rows, columns] = np.where(here, less_noise, before)
+    return put
+
+
+def _region(holes: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """What has to be seen to find motion in these holes (H, W): as much around them as pictures move while fused."""
+    rows, columns = _box(holes, max(_LEAST_AROUND, max(holes.shape) // 4))
+    return slice(rows.start - rows.start % 2, rows.stop), columns  # rows of a field stay even or odd
+
+
+def _box(true: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """The rectangle around all that is true, with so many pixels on each side."""
+    rows, columns = (np.flatnonzero(np.logical_or.reduce(true, axis=axis)) for axis in (1, 0))
+    return _stretch(rows, margin, true.shape[0]), _stretch(columns, margin, true.shape[1])
+
+
+def _stretch(at: NDArray[np.intp], margin: int, length: int) -> slice:
+    return slice(max(0, int(at[0]) - margin), min(length, int(at[-1]) + 1 + margin))
+
+
+def widened(frames: range, by: int, count: int) -> range:
+    """The frames and those beside them, of so many."""
+    return range(max(0, frames.start - by), min(count, frames.stop + by))

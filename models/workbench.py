@@ -21,7 +21,7 @@ from reelprior.models.observation import Observation
 from reelprior.models.progress import Progress, Told
 from reelprior.models.refinement import refine_unseen
 from reelprior.models.settings import EngineSettings
-from reelprior.models.uncover import uncover
+from reelprior.models.uncover import uncover, widened
 
 __all__ = ["FILTERING", "Workbench"]
 
@@ -59,24 +59,34 @@ class Workbench:
         """Whether results are filtered together with what was captured."""
         return self.engine.collaborative.enabled
 
-    def uncover(self, progress: Progress) -> None:
-        """Put what neighbours show of holes into the quick denoisings."""
+    def near(self, wanted: range) -> range:
+        """The frames that these are fused with; those beyond only show what holes hide."""
+        fusion = self.engine.fusion
+        by = max(fusion.radius, fusion.second_radius if self.engine.temporal.passes == 2 else 0)
+        return widened(wanted, by, len(self.clip.frames))
+
+    def uncover(self, wanted: range, progress: Progress) -> None:
+        """Put what neighbours show of holes into the quick denoisings of these frames and those near them."""
         if self.unseen is None or not self.unseen.any() or len(self.clip.frames) == 1:
             return
         told = progress.part(_UNCOVERING)
         self.shown, self._hidden = uncover(
             self.clip,
             self.shown,
+            self.near(wanted),
             sigma=self.noise.sigma,
             fusion=self.engine.fusion,
             compute=self.compute,
             on_share=lambda t, share: told(t, share, None),
         )
 
-    def look_closer(self, told: Told) -> None:
+    def look_closer(self, wanted: range, told: Told) -> None:
         """Filter the quick denoisings together before they guide: a better guide, and a better flow."""
-        count = len(self.shown)
-        self.shown = self.collaborated(self.clip, self.shown, lambda done: told(done - 1, done / count, None))
+        near = self.near(wanted)
+        at, count = slice(near.start, near.stop), len(near)
+        self.shown[at] = self.collaborated(
+            self.clip.part(near), self.shown[at], lambda done: told(near[done - 1], done / count, None)
+        )
 
     def filtered(
         self, wanted: range, restored: NDArray[np.float32], progress: Progress

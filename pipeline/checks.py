@@ -72,7 +72,13 @@ def check_fitting(footage: Footage) -> None:
         If the mask or the reference is of another size or length, or nothing is left to restore from.
     """
     job, index, video = footage.job, footage.index, footage.source.video
-    check_length(job.settings.defects, footage.frames, source_frames=len(index), path=job.input)
+    check_length(
+        job.settings.defects,
+        footage.frames,
+        handle=job.settings.handle_frames,
+        source_frames=len(index),
+        path=job.input,
+    )
     if job.mask is not None:
         unknown = Unknown(index, mask=job.mask, size=(video.height, video.width), wishes=job.settings.mask)
         # Stops at the first picture that shows anything.

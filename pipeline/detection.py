@@ -11,7 +11,7 @@ fit. Frames are read chunk by chunk with handles inside their scene, so memory i
 not depend on who works on what. Workers read the files (`unknown`, `found`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +41,10 @@ __all__ = ["check_length", "detect", "logo_in"]
 _FRAMES_FOR_LOGO = 32
 
 
-def check_length(wishes: DefectSettings, frames: range, *, source_frames: int, path: str) -> None:
-    """Refuse detectors that need more frames than there are.
+def check_length(
+    wishes: DefectSettings, frames: range, *, handle: int, source_frames: int, path: str
+) -> None:
+    """Refuse detectors that need more frames than there are, with those of the handles on both sides.
 
     Raises
     ------
@@ -50,9 +52,10 @@ def check_length(wishes: DefectSettings, frames: range, *, source_frames: int, p
         In one line: which one, and how many it needs.
     """
     of_neighbours = [name for name in ("scratches", "dust", "dropouts", "deflicker") if getattr(wishes, name)]
-    if of_neighbours and len(frames) < 3:
+    seen = min(source_frames, frames.stop + handle) - max(0, frames.start - handle)
+    if of_neighbours and seen < 3:
         raise UsageError(
-            f"--{of_neighbours[0]}: {path}: told by neighbouring frames, of which there are {len(frames)} here; it "
+            f"--{of_neighbours[0]}: {path}: told by neighbouring frames, of which there are {seen} here; it "
             "takes three: mark the defect by hand and give it as --mask"
         )
     if wishes.logo and source_frames < LEAST_FRAMES:
@@ -71,6 +74,8 @@ def detect(
 ) -> Findings:
     """Look for what the job wants to be looked for, unless an earlier run has; ``on_frame`` hears how many are done.
 
+    Masks and tone curves are made of all frames that restoring the job's looks at; what is said is of the job's own.
+
     Raises
     ------
     reelprior.io.errors.InputError
@@ -79,14 +84,16 @@ def detect(
         If the masks cannot be written.
     """
     earlier = load_with_hash(directory)
-    if earlier is not None and earlier[1] == hash_of_masks(directory, order.frames):
+    wishes, plan, own = order.job.settings.defects, order.wider_plan(index), order.frames
+    if earlier is not None and earlier[1] == hash_of_masks(directory, plan.frames):
         return earlier[0]
-    wishes, plan = order.job.settings.defects, order.plan(index)
     facts: dict[str, float | bool] = {}
     curves: dict[int, ToneCurve] = {}
+    corrected: list[ToneCurve] = []
     if wishes.deflicker:
         curves, facts["unsteadiness_px"] = _tones(order, index, plan)
-        facts["flicker_8bit"] = _strongest(curves)
+        corrected = [curve for t, curve in curves.items() if t in own]
+        facts["flicker_8bit"] = _strongest(corrected)
     logo = logo_in(order.read_path, index, reading=order.job.settings.source.reading) if wishes.logo else None
     (directory.path / "masks").mkdir(exist_ok=True)
     overlay = None if logo is None else _overlay(order, index, logo)
@@ -99,19 +106,23 @@ def detect(
     counts: dict[str, int] = {}
     for t, parts in _judged(order, index, plan, curves, logo):
         found = Defects.none((1, order.height, order.width))
+        for part in parts.values():
+            found = found.merged(part)
+        _write_mask(directory.mask_path(t), found.confidence[0])
+        if t not in own:
+            continue
         for name, part in parts.items():
             totals[name] = totals.get(name, 0.0) + float(part.mask.mean())
             counts[name] = counts.get(name, 0) + bool(part.mask.any())
-            found = found.merged(part)
         unsure = (found.confidence > 0) & ~found.mask
         totals["unsure"] = totals.get("unsure", 0.0) + float(unsure.mean())
         if count := int(found.mask.sum()):
             marked[t] = count
-        _write_mask(directory.mask_path(t), found.confidence[0])
-        on_frame(t + 1 - order.frames.start)
-    shares = {f"{name}_percent": round(100 * total / len(order.frames), 4) for name, total in totals.items()}
+        on_frame(t + 1 - own.start)
+    counts["deflicker"] = len(corrected)
+    shares = {f"{name}_percent": round(100 * total / len(own), 4) for name, total in totals.items()}
     findings = Findings({**shares, **facts}, marked, curves, counts)
-    save_findings(directory, findings, hash_of_masks(directory, order.frames))
+    save_findings(directory, findings, hash_of_masks(directory, plan.frames))
     return findings
 
 
@@ -211,12 +222,10 @@ def _tones(order: Order, index: FrameIndex, plan: Plan) -> tuple[dict[int, ToneC
     return curves, round(weighted, 2)
 
 
-def _strongest(curves: Mapping[int, ToneCurve]) -> float:
+def _strongest(curves: Sequence[ToneCurve]) -> float:
     """The largest correction at mid-grey, in 8-bit grey levels."""
     middle = np.array([0.5], np.float32)
-    return round(
-        max((abs(float(curve.apply(middle)[0]) - 0.5) for curve in curves.values()), default=0.0) * 255, 1
-    )
+    return round(max((abs(float(curve.apply(middle)[0]) - 0.5) for curve in curves), default=0.0) * 255, 1)
 
 
 def _write_mask(path: Path, confidence: NDArray[np.float32]) -> None:

@@ -29,7 +29,13 @@ __all__ = [
 ]
 
 #: Detectors and what they find, for people.
-_KINDS = {"scratches": "Scratches", "dust": "Dust and dirt", "dropouts": "Lost lines of tape", "logo": "Logo"}
+_KINDS = {
+    "scratches": "Scratches",
+    "dust": "Dust and dirt",
+    "dropouts": "Lost lines of tape",
+    "logo": "Logo",
+    "deflicker": "Flicker",
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Findings:
     marked
         Pixels that are holes, by frame; frames without any are left out.
     curves
-        Tone correction by frame; frames without any are left out.
+        Tone correction by frame, also of frames that restoring the job's only looks at; those without any are left out.
     frames
         In how many frames each detector is sure of something.
     """
@@ -55,20 +61,19 @@ class Findings:
 
     def by_detector(self) -> list[tuple[str, int, str]]:
         """Kind of defect, in how many frames, and how much of it, for people; without what was not found."""
-        found = [(_KINDS[name], count, self._treated(name)) for name, count in self.frames.items() if count]
-        if self.curves:
-            strongest = float(self.facts["flicker_8bit"])
-            found.append(("Flicker", len(self.curves), f"corrected by up to {strongest:.2g} grey levels"))
-        return found
+        return [(_KINDS[name], count, self._treated(name)) for name, count in self.frames.items() if count]
 
     def _treated(self, name: str) -> str:
+        if name == "deflicker":
+            return f"corrected by up to {float(self.facts['flicker_8bit']):.2g} grey levels"
         said = f"{float(self.facts[f'{name}_percent']):.2g} % of the pixels of all frames"
         through = float(self.facts.get("seen_through_percent", 0)) if name == "logo" else 0
         return f"{said}: in {through:.2g} % seen through, the rest filled" if through else f"{said}, filled"
 
-    def curves_to_json(self) -> dict[str, list[float]]:
+    def curves_to_json(self, frames: range) -> dict[str, list[float]]:
         """Offset, gain and bend by frame: with them `ToneCurve.undo` takes the correction back."""
-        return {str(t): [round(number, 6) for number in astuple(curve)] for t, curve in self.curves.items()}
+        of_these = {t: astuple(curve) for t, curve in self.curves.items() if t in frames}
+        return {str(t): [round(number, 6) for number in numbers] for t, numbers in of_these.items()}
 
 
 def load_findings(directory: JobDirectory) -> Findings:

@@ -89,13 +89,18 @@ class Order:
 
     def plan(self, index: FrameIndex) -> Plan:
         """The plan; pure, so everyone makes the same one and nobody stores it."""
+        return self._plan(self.frames, index)
+
+    def wider_plan(self, index: FrameIndex) -> Plan:
+        """The same of all frames that restoring these looks at: what detectors have to look through."""
+        return self._plan(self.plan(index).read, index)
+
+    def _plan(self, frames: range, index: FrameIndex) -> Plan:
         settings = self.job.settings
-        # What detectors find is known of the frames to restore alone.
-        whole = range(len(index.scene_scores))
         return make_plan(
-            self.frames,
+            frames,
             index.scene_scores,
-            around=self.frames if settings.defects.any else whole,
+            around=range(len(index.scene_scores)),
             height=self.tiles[0].read.height * settings.scale,
             width=self.tiles[0].read.width * settings.scale,
             chunk=settings.chunk,

@@ -89,6 +89,12 @@ class Plan:
     scenes: tuple[Scene, ...]
     chunks: tuple[Chunk, ...]
 
+    @property
+    def read(self) -> range:
+        """All frames that are looked at."""
+        read = [scene.read for scene in self.scenes] + [chunk.read for chunk in self.chunks]
+        return range(min(frames.start for frames in read), max(frames.stop for frames in read))
+
 
 def make_plan(
     frames: range,

@@ -259,7 +259,7 @@ class Restoration:
             worker_seconds=task_seconds(records.values()),
             report=job.report,
             defects=self._findings.facts,
-            tone_curves=self._findings.curves_to_json(),
+            tone_curves=self._findings.curves_to_json(self.order.frames),
             peak_memory_bytes=self._peak_memory_bytes,
             peak_disk_bytes=self._directory.size_bytes(),
         )

@@ -112,11 +112,12 @@ class Settings(EngineSettings):
 
     @property
     def handle_frames(self) -> int:
-        """How far the engine looks beside a frame: the radius of its widest fusion, in frames."""
-        radius = self.fusion.radius
+        """How far the engine looks beside a frame: frames of its widest fusion, or of its reach for holes."""
+        fusion = self.fusion
+        reach = max(fusion.radius, min(fusion.hole_reach, fusion.radius * fusion.hole_rounds))
         if self.temporal.passes == 2:
-            radius = max(radius, self.fusion.second_radius)
-        return max(radius, self.enlarging.radius) if self.scale > 1 else radius
+            reach = max(reach, fusion.second_radius)
+        return max(reach, self.enlarging.radius) if self.scale > 1 else reach
 
 
 def validate_settings(tree: Mapping[str, Any], *, where: Callable[[str], str]) -> Settings:

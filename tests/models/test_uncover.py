@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from photographs import passing_object, psnr
+from photographs import panned, passing_object, psnr
 
 from reelprior.models.device import Compute
 from reelprior.models.first_look import look_at
@@ -14,13 +14,19 @@ from reelprior.models.uncover import uncover
 CPU = Compute(ComputeSettings(device="cpu"))
 
 
-def uncovered(frames, missing, *, rounds, radius=4, heard=None):
+def uncovered(frames, missing, *, rounds, radius=4, wanted=None, heard=None):
     fusion = FusionSettings(radius=radius, hole_rounds=rounds)
     clip = Clip(frames, missing, NoiseModel.from_sigma_8bit(0.3))
     shown = look_at(clip, sigma=0.0, fusion=fusion, compute=CPU)
     told = [] if heard is None else heard
     return uncover(
-        clip, shown, sigma=0.0, fusion=fusion, compute=CPU, on_share=lambda t, share: told.append(share)
+        clip,
+        shown,
+        range(len(frames)) if wanted is None else wanted,
+        sigma=0.0,
+        fusion=fusion,
+        compute=CPU,
+        on_share=lambda t, share: told.append(share),
     )
 
 
@@ -38,6 +44,47 @@ def test_a_second_round_sees_farther_into_a_hole_and_no_worse():
     assert levels[1] > levels[0] + 3
     assert levels[2] > levels[1] + 0.5
     assert left[0] == missing.mean() > left[1] > left[2]
+
+
+def behind_a_bar(frames, *, width):
+    """A camera that moves 2 pixels a frame to the side, and a bar so wide that stays where it is."""
+    truth = panned(frames, 72, 112, step=(2, 0))
+    missing = np.zeros((frames, 72, 112), bool)
+    missing[:, 24:44, 40 : 40 + width] = True
+    return np.where(missing[:, None], np.float32(0), truth), truth, missing
+
+
+def test_what_was_found_is_told_from_frame_to_frame_and_so_comes_from_farther_than_the_radius():
+    """A bar of 20 pixels: no frame less than ten away shows what is behind it. Measured: 0.7 and 1.0 found."""
+    frames, truth, missing = behind_a_bar(24, width=20)
+    middle = range(11, 13)
+    _, hidden = uncovered(frames, missing, rounds=1, radius=4, wanted=middle)
+    assert hidden[middle].mean() > 0.3 * missing[middle].mean()
+    told, hidden = uncovered(frames, missing, rounds=2, radius=4, wanted=middle)
+    assert not hidden[middle].any()
+    in_holes = np.broadcast_to(missing[middle][:, None], truth[middle].shape)
+    assert psnr(told[middle][in_holes], truth[middle][in_holes]) > 25
+
+
+def test_frames_beside_the_wanted_ones_are_looked_at_as_long_as_they_can_tell_them_something():
+    frames, _, missing = behind_a_bar(16, width=8)
+    _, hidden = uncovered(frames, missing, rounds=2, radius=3, wanted=range(2))
+    looked_at = (hidden != missing).any((1, 2))
+    assert looked_at[:5].all()
+    assert not looked_at[5:].any()
+
+
+def test_only_what_lies_around_holes_is_looked_at():
+    """A hole at one side of a wide frame is found to be shown as in a narrow one, and the rest stays as it was."""
+    truth = np.concatenate([panned(4, 72, 112, step=(2, 0))] * 3, axis=-1)
+    missing = np.zeros((4, 72, 336), bool)
+    missing[:, 30:36, 30:36] = True
+    frames = np.where(missing[:, None], np.float32(0), truth)
+    shown, hidden = uncovered(frames, missing, rounds=1)
+    assert hidden.mean() < 0.3 * missing.mean()
+    np.testing.assert_array_equal(shown[..., 160:], uncovered(frames, missing, rounds=0)[0][..., 160:])
+    in_holes = np.broadcast_to(missing[:, None], truth.shape)
+    assert psnr(shown[in_holes], truth[in_holes]) > 20
 
 
 def test_shares_of_the_work_are_told_in_order():

@@ -87,6 +87,20 @@ def test_findings_are_kept_with_the_job_and_altered_masks_are_made_again(run, sh
     assert json.loads((tmp_path / "job" / "masks" / "found.json").read_text()) == found
 
 
+def test_a_part_is_restored_with_what_is_found_beside_it_and_only_the_part_is_told_of(run, shots, tmp_path):
+    for name, frames in (("part", "2:4"), ("whole", "0:6")):
+        job = ["--job-dir", tmp_path / f"{name}-job"]
+        outcome = run("restore", shots, tmp_path / name, *ONLY_DUST, "--frames", frames, *job)
+        assert outcome.status == 0, outcome.stderr
+    masks, of_whole = (tmp_path / f"{name}-job" / "masks" for name in ("part", "whole"))
+    assert [path.stem for path in sorted(masks.glob("*.png"))] == [f"{t:06d}" for t in range(6)]
+    for t in (2, 3):
+        assert (masks / f"{t:06d}.png").read_bytes() == (of_whole / f"{t:06d}.png").read_bytes()
+    found = json.loads((masks / "found.json").read_text())
+    assert {t for t, _ in found["marked"]} == {2, 3}
+    assert found["frames"]["dust"] == 2
+
+
 def test_what_has_no_defect_comes_out_as_it_went_in(run, tmp_path):
     folder = tmp_path / "clean"
     folder.mkdir()

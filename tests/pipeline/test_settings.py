@@ -86,3 +86,9 @@ def test_the_handle_is_the_widest_fusion_of_the_passes_that_are_made():
     for passes, handle in [(1, 2), (2, 6)]:
         settings = Settings.model_validate({"fusion": fusion, "temporal": {"passes": passes}})
         assert settings.handle_frames == handle
+
+
+def test_the_handle_reaches_for_holes_as_far_as_the_rounds_carry():
+    for rounds, handle in [(1, 4), (2, 8), (3, 10)]:
+        fusion = {"radius": 4, "hole_rounds": rounds, "hole_reach": 10}
+        assert Settings.model_validate({"fusion": fusion}).handle_frames == handle
