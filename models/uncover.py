@@ -72,7 +72,7 @@ def uncover(
     at = np.s_[..., rows, columns]
     pictures, holes = shown[at], holes[at]
     for number in range(rounds):
-        around = Neighbours(clip, pictures, fusion, compute, hidden=hidden[at].copy())
+        around = Neighbours(clip, pictures, fusion, compute, hidden=hidden[at].copy() if number else None)
         pictures = pictures.copy()
         tells = widened(wanted, (rounds - 1 - number) * fusion.radius, len(holes))
         order = [t for t in partly if t in tells and hidden[t].any()]
