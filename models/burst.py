@@ -22,6 +22,7 @@ from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation, fuse
 from reelprior.models.operators import Compose, Downsample, ForwardOperator, Identity, Warp
 from reelprior.models.progress import Step
+from reelprior.models.reductions import point_spread
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.models.spatial import quick_denoise
 from reelprior.models.tiles import Canvas, Rectangle, plan_tiles
@@ -136,6 +137,7 @@ class _Part:
         seed: int,
     ) -> None:
         self.engine, self.compute, self.noise, self.scale = engine, compute, shots.noise, scale
+        self._reduction = Downsample(scale, point_spread(engine.enlarging, scale))
         self._shots, self._visible, self._read = shots, visible, read
         rows, columns = read.slices
         own = shots.pixels[0, :, rows, columns]
@@ -189,7 +191,7 @@ class _Part:
         return latent, prior.save()
 
     def _onto_first(self) -> ForwardOperator:
-        return Identity() if self.scale == 1 else Downsample(self.scale)
+        return Identity() if self.scale == 1 else self._reduction
 
     def _enlarged(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.scale == 1:
@@ -241,7 +243,7 @@ class _Part:
                     self.compute.tensor(pixels)[None],
                     seen / self._variance,
                     self._variance,
-                    Compose((Warp(fine * self.scale), Downsample(self.scale))),
+                    Compose((Warp(fine * self.scale), self._reduction)),
                 )
             )
         return found

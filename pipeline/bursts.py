@@ -45,8 +45,6 @@ class BurstJob(BaseModel):
         Paths of two or more photographs of one size; the first gives moment, frame and metadata.
     output, settings, align, bits, overwrite, report
         As for `reelprior.pipeline.photographs.PairJob`.
-    scale
-        How many times finer the result is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,7 +52,6 @@ class BurstJob(BaseModel):
     inputs: Annotated[tuple[str, ...], Field(min_length=1)]
     output: Annotated[str, Field(min_length=1)]
     settings: Settings = Settings()
-    scale: Literal[1, 2] = 1
     align: Align = "auto"
     bits: Literal[8, 16] | None = None
     overwrite: bool = False
@@ -84,7 +81,7 @@ def restore_burst(job: BurstJob, *, display: Display | None = None) -> PhotoResu
     restored, estimate = with_progress(
         lambda on_step: fit_burst(
             shots,
-            scale=job.scale,
+            scale=job.settings.scale,
             engine=job.settings,
             compute=job.settings.compute,
             seed=job.settings.seed,
@@ -92,7 +89,7 @@ def restore_burst(job: BurstJob, *, display: Display | None = None) -> PhotoResu
         ),
         display=display,
         settings=job.settings,
-        size=(first.size[0] * job.scale, first.size[1] * job.scale),
+        size=(first.size[0] * job.settings.scale, first.size[1] * job.settings.scale),
     )
     pixels = restored / np.float32(exposed.factor)
     write_photograph(job.output, pixels, like=first, bits=job.bits)
@@ -102,7 +99,7 @@ def restore_burst(job: BurstJob, *, display: Display | None = None) -> PhotoResu
         seconds=time.monotonic() - started,
         estimated_seconds=estimate,
         facts={
-            "size": [side * job.scale for side in first.size[::-1]],
+            "size": [side * job.settings.scale for side in first.size[::-1]],
             "shots": len(pictures),
             "noise": noise_facts(exposed),
             "alignment": [alignment_facts(aligned, job.align) for aligned in alignments],
@@ -112,7 +109,7 @@ def restore_burst(job: BurstJob, *, display: Display | None = None) -> PhotoResu
         settings=job.settings,
     )
     if job.report:
-        enlarged = first if job.scale == 1 else _enlarged(first, job.scale)
+        enlarged = first if job.settings.scale == 1 else _enlarged(first, job.settings.scale)
         write_photo_report(
             job.report,
             result=result.to_json(),

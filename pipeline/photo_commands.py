@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_photo_commands"]
 
+#: Of a burst.
+_LARGEST_SCALE = 2
+
 _log = logging.getLogger(__name__)
 
 AlignOption = Annotated[
@@ -111,7 +114,9 @@ def _burst(  # noqa: PLR0917 - typer calls it by keyword
             metavar="IMAGE... OUTPUT", help="Two or more shots, the first gives the moment; the output."
         ),
     ],
-    scale: Annotated[int, typer.Option(help="1, or 2 for a result of twice the resolution.")] = 1,
+    scale: Annotated[
+        int | None, typer.Option(help="1, or 2 for a result of twice the resolution.", show_default="1")
+    ] = None,
     preset: Annotated[str, typer.Option(help="A preset by name, or a TOML file of your own.")] = "flash",
     changes: SetOption = None,
     denoise: DenoiseOption = None,
@@ -134,15 +139,15 @@ def _burst(  # noqa: PLR0917 - typer calls it by keyword
     *inputs, output = images
     if not inputs:
         raise UsageError("burst: give two or more shots and the output")
-    if scale not in (1, 2):
-        raise UsageError(f"--scale {scale}: a burst gives 1 or 2 times the resolution")
+    settings = chosen_settings(
+        preset, quality, changes, denoise=denoise, compute__device=device, seed=seed, scale=scale
+    )
+    if settings.scale > _LARGEST_SCALE:
+        raise UsageError(f"--scale {settings.scale}: a burst gives 1 or 2 times the resolution")
     job = BurstJob(
         inputs=tuple(inputs),
         output=output,
-        settings=chosen_settings(
-            preset, quality, changes, denoise=denoise, compute__device=device, seed=seed
-        ),
-        scale=1 if scale == 1 else 2,
+        settings=settings,
         align=_align(align),
         bits=_bits(bits),
         overwrite=overwrite,

@@ -1,12 +1,16 @@
 import numpy as np
 import pytest
+import torch
 from photographs import panned, photograph, psnr
 
 from reelprior.models.burst import Shots, restore_burst
 from reelprior.models.noise import NoiseModel
+from reelprior.models.operators import Downsample
+from reelprior.models.reductions import PointSpread
 from reelprior.models.settings import (
     ComputeSettings,
     EngineSettings,
+    EnlargingSettings,
     FitSettings,
     NetworkSettings,
     PhotoSettings,
@@ -76,3 +80,15 @@ def test_twice_the_resolution_is_a_picture_of_twice_the_size(count):
     assert restored.shape == (3, 96, 112)
     # Measured: 27 dB and more; repeated pixels give 24.
     assert psnr(restored[:, 8:-8, 8:-8], fine[:, 8:-8, 8:-8]) > 24
+
+
+def test_a_burst_that_is_told_how_its_shots_were_blurred_resolves_more():
+    """Measured: 24.9 dB where Lanczos is assumed, 26.2."""
+    fine, reduction = photograph(96, 112), Downsample(2, PointSpread("gaussian", sigma=0.8))
+    moved = np.stack([np.roll(fine, (-t, -t), axis=(1, 2)) for t in range(3)])
+    shots = shots_of(reduction(torch.from_numpy(moved)).numpy(), sigma=0.01, step=(0.5, 0.5))
+    levels = []
+    for enlarging in (EnlargingSettings(), EnlargingSettings(reduction="gaussian", blur=0.8)):
+        settings = engine().model_copy(update={"enlarging": enlarging})
+        levels.append(psnr(restore(shots, scale=2, settings=settings)[:, 8:-8, 8:-8], fine[:, 8:-8, 8:-8]))
+    assert levels[1] > levels[0] + 0.8
