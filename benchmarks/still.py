@@ -24,9 +24,10 @@ from session import Session
 from table import Section, Table, at_least
 from torch import Tensor
 
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
 from reelprior.models.fit import Prior, Problem, fit
-from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.neighbours import Neighbours
 from reelprior.models.noise import NoiseModel
 from reelprior.pipeline.presets import load_settings
 

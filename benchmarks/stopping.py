@@ -19,12 +19,13 @@ from session import Session
 from table import Section, Table, at_most
 from torch import Tensor
 
+from reelprior.models.clip import Clip
 from reelprior.models.gauge import Gauge
 from reelprior.models.noise import NoiseModel
 from reelprior.models.noise_estimate import detect_clipping
 from reelprior.models.settings import StoppingSettings
 from reelprior.models.stopping import Look, StoppingRule, choose_rule
-from reelprior.models.temporal import Clip, restore_clip
+from reelprior.models.temporal import restore_clip
 from reelprior.pipeline.presets import load_settings
 
 __all__ = ["measure"]

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reelprior.models.clip import Clip
 from reelprior.models.coarse import fit_coarse_to_fine
 from reelprior.models.first_look import look_at_frame
 from reelprior.models.fit import Problem
-from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.neighbours import Neighbours
 from reelprior.models.observation import Observation
 from reelprior.models.progress import OnStep, Progress
 from reelprior.models.residual import add_back_structure

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
 from reelprior.models.flows import Flows
-from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
 from reelprior.models.settings import CollaborativeSettings
 from reelprior.models.warp import warp

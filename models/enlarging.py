@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
 from reelprior.models.errors import FitError
-from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.neighbours import Neighbours
 from reelprior.models.noise import LEAST_VARIANCE, NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.operators import Downsample

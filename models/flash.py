@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reelprior.models.clip import Clip
 from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
 from reelprior.models.estimates import fill_hidden, guided_estimate, mixture_weights, unbiased
 from reelprior.models.fit import Prior, Problem, fit
-from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.progress import Step

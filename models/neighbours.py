@@ -1,77 +1,29 @@
 """A clip's neighbours as observations: each frame's surroundings in time, laid on its grid along the flow."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from reelprior.models.clip import Clip
+from reelprior.models.credible import credible_in_holes, told_by_several
 from reelprior.models.device import Compute
 from reelprior.models.flows import Flows
 from reelprior.models.lost import holes_of, missing_rows
-from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation, fuse
 from reelprior.models.operators import Compose, Downsample, Identity, Warp
-from reelprior.models.quantisation import Quantisation
 from reelprior.models.settings import FusionSettings
 from reelprior.models.spatial import fill_holes
 from reelprior.models.warp import bicubic_noise_gain, visibility, warp
 from reelprior.models.weaving import FieldPicture, Witness, interpolate_field, weigh
 
-__all__ = ["Clip", "Neighbours"]
+__all__ = ["Neighbours"]
 
 #: Differences of windows are judged by this share of the colour scale: they are means over more pixels.
 _STRICTER = 0.6
-#: A neighbour's pixel goes into a hole only if it is believed to this degree, and the others agree to this degree.
-_BELIEVED, _AGREED = 0.6, 0.5
-#: So many neighbours have to tell it where none has seen a pixel itself: what they were told may be wrong.
-_WITNESSES = 3
 #: Share of known pixels in what was fetched from which on no hole had a part in it.
 _WHOLE = 0.99
-
-
-@dataclass(frozen=True, eq=False)
-class Clip:
-    """Consecutive frames of one scene.
-
-    Attributes
-    ----------
-    frames
-        (T, 3, H, W) float32 in [0, 1].
-    missing
-        (T, H, W) bool, True where a frame says nothing; None if nothing is missing.
-    noise
-        Of the frames.
-    quantisation
-        Of their coding, where it bounds the result; None if it does not.
-    """
-
-    frames: NDArray[np.float32]
-    missing: NDArray[np.bool_] | None
-    noise: NoiseModel
-    quantisation: Quantisation | None = None
-
-    def missing_at(self, t: int) -> NDArray[np.bool_] | None:
-        """(H, W) of one frame, or None."""
-        return None if self.missing is None else self.missing[t]
-
-    @property
-    def has_fields(self) -> bool:
-        """Whether any frame is a field: every other row of it is missing."""
-        return self.missing is not None and any(missing_rows(one) is not None for one in self.missing)
-
-    def part(self, frames: range) -> "Clip":
-        """Some of its frames, as a clip."""
-        at = slice(frames.start, frames.stop)
-        missing = None if self.missing is None else self.missing[at]
-        return Clip(self.frames[at], missing, self.noise, self.quantisation)
-
-    def cut(self, rows: slice, columns: slice) -> "Clip":
-        """A rectangle of it, without bounds, which go by blocks of whole frames."""
-        missing = None if self.missing is None else self.missing[:, rows, columns]
-        return Clip(np.ascontiguousarray(self.frames[..., rows, columns]), missing, self.noise)
 
 
 class Neighbours:
@@ -228,21 +180,21 @@ class Neighbours:
             fetched, further = self._weighed(frame, own, fetched, visible, holes)
         # A frame that is missing altogether has no rim to judge by: the neighbours are all there is.
         if fetched and holes is not None and holes.any() and not holes.all():
-            fetched = self._only_credible_in_holes(holes, own, frame, fetched)
+            hole = self._compute.tensor(holes.astype(np.float32))[None, None] > 0
+            fetched = self._credible(frame, own, hole, fetched)
             seen = fuse([own, *fetched.values(), *further])
-            return fuse([seen, *self._at_second_hand(frame, own, visible, holes, seen)])
+            return fuse([seen, *self._at_second_hand(frame, own, hole, visible, seen)])
         return fuse([own, *fetched.values(), *further])
 
     def _at_second_hand(
         self,
         frame: int,
         own: Observation,
+        hole: Tensor,
         visible: dict[int, Tensor],
-        holes: NDArray[np.bool_],
         seen: Observation,
     ) -> list[Observation]:
         """What neighbours tell of holes where ``seen`` says nothing, but others have told them."""
-        hole = self._compute.tensor(holes.astype(np.float32))[None, None] > 0
         unseen = hole & (seen.weight.amax(1, keepdim=True) == 0)
         if self._hidden is None or not bool(unseen.any()):
             return []
@@ -255,9 +207,18 @@ class Neighbours:
                 weight=unseen * known * seen_there / (own.variance + self._misregistration),
                 variance=own.variance * bicubic_noise_gain(flow),
             )
-        credible = self._only_credible_in_holes(holes, own, frame, told).values()
-        witnesses = torch.stack([(o.weight.amax(1, keepdim=True) > 0) for o in credible]).sum(0)
-        return [Observation(o.image, o.weight * (witnesses >= _WITNESSES), o.variance) for o in credible]
+        return told_by_several(self._credible(frame, own, hole, told))
+
+    def _credible(
+        self, frame: int, own: Observation, hole: Tensor, fetched: dict[int, Observation]
+    ) -> dict[int, Observation]:
+        return credible_in_holes(
+            fetched,
+            hole,
+            frame=frame,
+            full_weight=1 / (own.variance + self._misregistration),
+            colour_scale=self._settings.colour_scale,
+        )
 
     def _told(self, frame: int) -> Tensor:
         """(1, 1, H, W): 1 where the frame was captured or found to be shown by others, but for a pixel of margin."""
@@ -316,30 +277,6 @@ class Neighbours:
         if k not in self._pictures_there:
             self._pictures_there[k] = self._compute.tensor(self._field(k).picture)[None]
         return self._pictures_there[k]
-
-    def _only_credible_in_holes(
-        self, holes: NDArray[np.bool_], own: Observation, frame: int, fetched: dict[int, Observation]
-    ) -> dict[int, Observation]:
-        """Neighbours that may speak where the frame itself says nothing: near in time, and of one opinion.
-
-        Outside of holes the frame itself is the judge. Inside, a flow completed wrongly would be taken at its word:
-        who does not agree with the mean is left out, and where nobody agrees the prior fills in.
-        """
-        hole = self._compute.tensor(holes.astype(np.float32))[None, None] > 0
-        believed_weight = _BELIEVED / (own.variance + self._misregistration)
-        nearest_first = {
-            k: torch.where(hole, o.weight * (o.weight > believed_weight) / abs(k - frame), o.weight)
-            for k, o in fetched.items()
-        }
-        weighted = {k: Observation(o.image, nearest_first[k], o.variance) for k, o in fetched.items()}
-        mean = fuse(list(weighted.values())).image
-        credible = {}
-        for k, o in weighted.items():
-            difference = (o.image - mean).abs().mean(1, keepdim=True)
-            agreement = 1 / (1 + (difference / self._settings.colour_scale) ** 4)
-            weight = torch.where(hole, o.weight * agreement * (agreement > _AGREED), o.weight)
-            credible[k] = Observation(o.image, weight, o.variance)
-        return credible
 
     @property
     def _misregistration(self) -> float:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from reelprior.models.clip import Clip
 from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
-from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
 from reelprior.models.settings import EngineSettings
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelprior.models import temporal
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
 from reelprior.models.enlarging import Enlarger
-from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
 from reelprior.models.progress import OnStep, Progress, Step
 from reelprior.models.refinement import refine

@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reelprior.models.alone import Alone
+from reelprior.models.clip import Clip
 from reelprior.models.coarse import fit_coarse_to_fine
 from reelprior.models.device import Compute
 from reelprior.models.fit import Problem, Reference, fit
 from reelprior.models.lost import nearest_whole
-from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.neighbours import Neighbours
 from reelprior.models.progress import OnStep, Progress, Step, Told
 from reelprior.models.residual import add_back_structure
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.models.warp import warp
 from reelprior.models.workbench import FILTERING, Workbench
 
-__all__ = ["Clip", "Step", "fit_key_frame", "restore_clip"]
+__all__ = ["Step", "fit_key_frame", "restore_clip"]
 
 #: The first frame of a pass gets this many times the budget: its parameters come from the key frame, not a neighbour.
 _FIRST_FRAME_FACTOR = 2

@@ -10,9 +10,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
 from reelprior.models.lost import holes_of, lost_frames
-from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.neighbours import Neighbours
 from reelprior.models.settings import FusionSettings
 from reelprior.models.spatial import quick_denoise
 

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reelprior.models.clip import Clip
 from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
 from reelprior.models.first_look import look_at
 from reelprior.models.fit import Prior
 from reelprior.models.lost import holes_of, lost_frames
-from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.neighbours import Neighbours
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.progress import Progress, Told

@@ -26,8 +26,8 @@ from reelprior.io.moment import read_moment
 from reelprior.io.pictures import encode_png
 from reelprior.io.probe import MediaInfo, probe
 from reelprior.io.sizes import coded_bytes
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
-from reelprior.models.neighbours import Clip
 from reelprior.models.restoration import fit_key_frame, restore_clip
 from reelprior.models.temporal import Step
 from reelprior.pipeline.compression import SourceCoding, check_coding, quantisation_of

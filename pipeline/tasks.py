@@ -22,9 +22,10 @@ from reelprior.io.files import load_arrays, save_arrays, sha256
 from reelprior.io.reader import open_reader
 from reelprior.io.scan import FrameIndex
 from reelprior.models import restoration
+from reelprior.models.clip import Clip
 from reelprior.models.errors import FitError
 from reelprior.models.settings import ComputeSettings
-from reelprior.models.temporal import Clip, Step
+from reelprior.models.temporal import Step
 from reelprior.models.tiles import Tile
 from reelprior.pipeline.backlog import Task, TaskProgress
 from reelprior.pipeline.compression import noise_there, quantisation_of

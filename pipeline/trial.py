@@ -70,7 +70,7 @@ def try_out(job_json: str, device: str) -> Trial:
         Where to compute.
     """
     # Here, because whoever plans a batch has no need of torch.
-    from reelprior.models.neighbours import Clip
+    from reelprior.models.clip import Clip
     from reelprior.models.restoration import fit_key_frame, restore_clip
     from reelprior.pipeline.tiling import resolve_tile_size
 

@@ -8,8 +8,8 @@ import pytest
 from photographs import noisy, panned
 
 from reelprior.models.ahead import Ahead
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
-from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.models.temporal import fit_key_frame, restore_clip

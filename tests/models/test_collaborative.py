@@ -5,9 +5,9 @@ import pytest
 from photographs import noisy, panned, psnr
 
 from reelprior.models import collaborative
+from reelprior.models.clip import Clip
 from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
-from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
 from reelprior.models.noise_estimate import detect_clipping
 from reelprior.models.settings import CollaborativeSettings, ComputeSettings

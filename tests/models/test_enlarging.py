@@ -6,9 +6,9 @@ import torch
 from photographs import panned, photograph, psnr
 from pydantic import ValidationError
 
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
 from reelprior.models.enlarging import Enlarger, back_project, enlarge
-from reelprior.models.neighbours import Clip
 from reelprior.models.noise import LEAST_VARIANCE, NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.operators import Downsample

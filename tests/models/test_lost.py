@@ -5,6 +5,7 @@ import pytest
 from media import pattern
 
 from reelprior.models import temporal
+from reelprior.models.clip import Clip
 from reelprior.models.lost import fill_lost, fill_rows, holes_of, lost_frames, missing_rows, nearest_whole
 from reelprior.models.neighbours import Neighbours
 from reelprior.models.noise import NoiseModel
@@ -17,7 +18,6 @@ from reelprior.models.settings import (
     TemporalSettings,
 )
 from reelprior.models.spatial import fill_holes
-from reelprior.models.temporal import Clip
 
 
 def psnr(a, b):

@@ -5,8 +5,9 @@ import pytest
 import torch
 from photographs import noisy, panned, psnr
 
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
-from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.neighbours import Neighbours
 from reelprior.models.noise import NoiseModel
 from reelprior.models.settings import ComputeSettings, FusionSettings
 from reelprior.models.spatial import fill_holes

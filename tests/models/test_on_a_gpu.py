@@ -5,9 +5,9 @@ import pytest
 import torch
 from photographs import noisy, panned, psnr
 
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
 from reelprior.models.fit import Prior
-from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.models.temporal import fit_key_frame, restore_clip

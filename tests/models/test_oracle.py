@@ -7,12 +7,13 @@ import pytest
 from photographs import noisy, psnr
 from skimage import data
 
+from reelprior.models.clip import Clip
 from reelprior.models.gauge import Gauge
 from reelprior.models.noise import NoiseModel
 from reelprior.models.noise_estimate import detect_clipping
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.models.stopping import choose_rule
-from reelprior.models.temporal import Clip, restore_clip
+from reelprior.models.temporal import restore_clip
 
 SIZE = 128
 #: More than the best iterate takes, by half at least.

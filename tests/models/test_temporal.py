@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from photographs import noisy, panned, passing_object, psnr
 
+from reelprior.models.clip import Clip
 from reelprior.models.errors import FitError
 from reelprior.models.noise import NoiseModel
 from reelprior.models.noise_estimate import detect_clipping
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.models.spatial import fill_holes, quick_denoise
-from reelprior.models.temporal import Clip, fit_key_frame, restore_clip
+from reelprior.models.temporal import fit_key_frame, restore_clip
 
 SIZE = (32, 48)
 SIGMA_8BIT = 25

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from photographs import panned, passing_object, psnr
 
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
 from reelprior.models.first_look import look_at
-from reelprior.models.neighbours import Clip
 from reelprior.models.noise import NoiseModel
 from reelprior.models.settings import ComputeSettings, FusionSettings
 from reelprior.models.uncover import uncover

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
-from reelprior.models.neighbours import Clip, Neighbours
+from reelprior.models.neighbours import Neighbours
 from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.settings import ComputeSettings, FusionSettings
