@@ -11,25 +11,28 @@ from table import Section, Table, at_most
 
 __all__ = ["measure"]
 
-_LENGTHS = (24, 240)
+#: A part of a chunk, three chunks and eight.
+_LENGTHS = (24, 96, 240)
 #: Memory does not depend on how often the same buffers are used.
 _SETTINGS = ("fit.iterations=20",)
-#: In percent, of the longer clip over the shorter one.
+#: In percent, of the longest clip over the one before: a clip that is shorter than a chunk takes less.
 _GROWTH = 10.0
 
 
 def measure(session: Session) -> Section:
-    """Restore a short and a long clip of one size."""
+    """Restore clips of one size and several lengths."""
     case = CASES[0]
     clean = clips.load(case, data=session.data)
-    lengths = _LENGTHS if session.frames is None else (session.frames, 10 * session.frames)
+    lengths = (
+        _LENGTHS if session.frames is None else (session.frames, 4 * session.frames, 10 * session.frames)
+    )
     peaks = []
     for length in lengths:
         noisy = NOISES["sigma25"].add(clips.there_and_back(clean, count=length))
         source = clips.write(session.clip(f"memory-{length}"), noisy)
         peaks.append(_peak_bytes(session, source))
-    growth = 100 * (peaks[1] / peaks[0] - 1)
-    name = f"peak memory, {lengths[1]} frames over {lengths[0]}"
+    growth = 100 * (peaks[-1] / peaks[-2] - 1)
+    name = f"peak memory, {lengths[-1]} frames over {lengths[-2]}"
     rows = [(str(length), f"{peak / 2**20:.0f}") for length, peak in zip(lengths, peaks, strict=True)]
     notes = [
         f"Resident memory of the command at its peak (`ru_maxrss`, the largest process); {case.name}'s frames "
