@@ -28,8 +28,8 @@ __all__ = ["FILTERING", "Workbench"]
 
 #: Share of a chunk's work, for the display, that filtering results takes.
 FILTERING = 0.1
-#: The same of what it takes to find what neighbours show of holes.
-_UNCOVERING = 0.2
+#: The same of what it takes to find what neighbours show of holes: of a round, and of all rounds at most.
+_ROUND, _ROUNDS = 0.1, 0.5
 
 
 class Workbench:
@@ -70,7 +70,7 @@ class Workbench:
         """Put what neighbours show of holes into the quick denoisings of these frames and those near them."""
         if self.unseen is None or not self.unseen.any() or len(self.clip.frames) == 1:
             return
-        told = progress.part(_UNCOVERING)
+        told = progress.part(min(_ROUNDS, _ROUND * self.engine.fusion.hole_rounds))
         self.shown, self._hidden = uncover(
             self.clip,
             self.shown,
