@@ -31,6 +31,9 @@ _SMALLEST, _LARGEST = 0.0004, 0.25
 _BOTH_WAYS = 0.25
 #: What a pixel must add, as a share of what the strongest parts add.
 _ADDS = 0.4
+#: An opaque logo varies by this much less than what is around it; where the scene is as light as it, it is told by
+#: varying by no more than so many times what the logo is seen to vary by, and by lying within so many levels of it.
+_CONSTANT, _AS_CONSTANT, _AS_LIGHT = 4.0, 1.5, 3 / 255
 #: Share of the gradients around a logo that may last before what is around it counts as standing still.
 _STILL = 0.6
 #: Gradients of so much, in [0, 1] per pixel, are taken for noise, which says nothing about standing still.
@@ -77,7 +80,7 @@ def find_logo(frames: NDArray[np.uint8]) -> Defects:
             continue
         near = cv2.dilate(edges.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         added = _integrate(np.where(near, drawing.across[box], 0), np.where(near, drawing.down[box], 0))
-        mask = _adding(added, edges)
+        mask = _completed(_adding(added, edges), drawing.varies[box], drawing.level[box])
         still = _stillness(mask | own, drawing.lasting[box], drawing.usual[box], gap)
         sure = 1 - 0.5 * still / _STILL if still <= _STILL else _UNSURE
         part = confidence[0][box]
@@ -87,19 +90,24 @@ def find_logo(frames: NDArray[np.uint8]) -> Defects:
 
 @dataclass(frozen=True, eq=False)
 class _Drawing:
-    """What lasts in a clip, (H, W) each: median gradients, where they make edges, and gradients as usual in a frame."""
+    """What lasts in a clip, (H, W) each: median gradients, where they make edges, and gradients as usual in a frame.
+
+    Beside them the median level, and the range of levels but for a twentieth at either end.
+    """
 
     across: Plane
     down: Plane
     edges: NDArray[np.bool_]
     lasting: Plane
     usual: Plane
+    level: Plane
+    varies: Plane
 
 
 def _drawing(frames: NDArray[np.uint8]) -> _Drawing:
     """Medians over time, a strip of rows after the other, to save memory."""
     count, height, width = frames.shape
-    across, down, spread, usual = (np.zeros((height, width), np.float32) for _ in range(4))
+    across, down, spread, usual, level, varies = (np.zeros((height, width), np.float32) for _ in range(6))
     strip = max(1, 4_000_000 // (count * width))
     for top in range(0, height, strip):
         rows = slice(top, min(height, top + strip))
@@ -112,11 +120,13 @@ def _drawing(frames: NDArray[np.uint8]) -> _Drawing:
             lasting[rows] = np.median(gradient, axis=0)
             spread[rows] += np.median(np.abs(gradient - lasting[rows]), axis=0) / 0.6745
         usual[rows] = np.median(np.hypot(*gradients), axis=0)
+        low, level[rows], high = np.quantile(here, (0.05, 0.5, 0.95), axis=0)
+        varies[rows] = high - low
     strength = np.hypot(across, down)
     begun, continued = (
         (strength > least) & (strength > times * spread) for least, times in (_BEGUN, _CONTINUED)
     )
-    return _Drawing(across, down, _holding(continued, begun, least=4), strength, usual)
+    return _Drawing(across, down, _holding(continued, begun, least=4), strength, usual, level, varies)
 
 
 def _holding(areas: NDArray[np.bool_], seeds: NDArray[np.bool_], *, least: int) -> NDArray[np.bool_]:
@@ -169,6 +179,24 @@ def _adding(added: Plane, edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
     # A median takes single pixels away without moving anything, as opening by an even square would.
     smooth: NDArray[np.bool_] = cv2.medianBlur(strong.astype(np.uint8), 3) > 0
     return smooth
+
+
+def _completed(mask: NDArray[np.bool_], varies: Plane, level: Plane) -> NDArray[np.bool_]:
+    """An opaque logo with the parts behind which the scene is as light: nothing is seen to be added there.
+
+    They are joined to what was found, as light, and constant while all around changes.
+    """
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    outer = cv2.dilate(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0
+    if not inner.any() or not outer.any():
+        return mask
+    least = max(float(np.quantile(varies[inner], 0.75)), 1 / 255)
+    if float(np.median(varies[outer])) < _CONSTANT * least:
+        return mask
+    darkest, lightest = np.quantile(level[inner], (0.05, 0.95))
+    alike = (level > darkest - _AS_LIGHT) & (level < lightest + _AS_LIGHT) & (varies <= _AS_CONSTANT * least)
+    completed = _holding(alike | mask, mask, least=4)
+    return completed if completed.sum() < 2 * mask.sum() else mask
 
 
 def _stillness(mask: NDArray[np.bool_], lasting: Plane, usual: Plane, distance: int) -> float:

@@ -24,6 +24,17 @@ def test_a_logo_over_a_moving_scene_is_found(opacity):
     assert (found & true).sum() / (found | true).sum() > 0.6
 
 
+def test_an_opaque_logo_is_completed_where_the_scene_is_as_light_as_it_is():
+    """A white wall, its upper end moving, behind the lower half of the letters. Measured: 0.52 and, completed, 0.78."""
+    scene = panned(20, 160, 176, step=(-3, 3))
+    for t in range(20):
+        wall = scene[t, :, 22 + (5 * t) % 11 :]
+        wall[:] = np.clip(0.92 + 0.2 * (wall - 0.5), 0, 1)
+    damaged = add_logo(scene, opacity=1.0)
+    found, true = find_logo(levels(damaged.frames)).mask[0], damaged.visible[0]
+    assert (found & true).sum() / (found | true).sum() > 0.7
+
+
 def test_a_moving_scene_has_none():
     assert not find_logo(levels(moving())).mask.any()
 
