@@ -47,8 +47,3 @@ class Clip:
         at = slice(frames.start, frames.stop)
         missing = None if self.missing is None else self.missing[at]
         return Clip(self.frames[at], missing, self.noise, self.quantisation)
-
-    def cut(self, rows: slice, columns: slice) -> "Clip":
-        """A rectangle of it, without bounds, which go by blocks of whole frames."""
-        missing = None if self.missing is None else self.missing[:, rows, columns]
-        return Clip(np.ascontiguousarray(self.frames[..., rows, columns]), missing, self.noise)

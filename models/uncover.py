@@ -21,8 +21,6 @@ __all__ = ["uncover", "widened"]
 
 #: Pixels around what was found that its denoising looks at.
 _MARGIN = 16
-#: The same of what is looked at to find motion, at least; a quarter of the longer side where that is more.
-_LEAST_AROUND = 64
 
 
 def uncover(
@@ -66,15 +64,10 @@ def uncover(
     rounds = fusion.hole_rounds if fusion.radius else 0
     if not partly or not rounds:
         return shown, holes
-    # Only what lies around the holes is looked at.
-    rows, columns = _region(np.logical_or.reduce(holes[partly]))
-    clip = clip.cut(rows, columns)
-    uncovered, hidden = shown.copy(), holes.copy()
-    at = np.s_[..., rows, columns]
-    pictures, holes = shown[at], holes[at]
+    hidden = holes.copy()
     for number in range(rounds):
-        around = Neighbours(clip, pictures, fusion, compute, hidden=hidden[at].copy() if number else None)
-        pictures = pictures.copy()
+        around = Neighbours(clip, shown, fusion, compute, hidden=hidden.copy() if number else None)
+        shown = shown.copy()
         tells = widened(wanted, (rounds - 1 - number) * fusion.radius, len(holes))
         order = [t for t in partly if t in tells and hidden[t].any()]
         for done, t in enumerate(order):
@@ -83,12 +76,11 @@ def uncover(
                 around.expect(soon, radius=fusion.radius)
             fused = around.fused(t, radius=fusion.radius)
             seen = holes[t] & (fused.weight.amax((0, 1)) > 0).cpu().numpy()
-            hidden[t][at] = holes[t] & ~seen
+            hidden[t] = holes[t] & ~seen
             if seen.any():
-                pictures[t] = _put(fused.image[0].clamp(0, 1).cpu().numpy(), seen, pictures[t], sigma)
+                shown[t] = _put(fused.image[0].clamp(0, 1).cpu().numpy(), seen, shown[t], sigma)
             on_share(t, (number + (done + 1) / len(order)) / rounds)
-    uncovered[at] = pictures
-    return uncovered, hidden
+    return shown, hidden
 
 
 def _put(
@@ -101,12 +93,6 @@ def _put(
     less_noise = quick_denoise(np.where(here, found[:, rows, columns], before), sigma=sigma)
     put[:, rows, columns] = np.where(here, less_noise, before)
     return put
-
-
-def _region(holes: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """What has to be seen to find motion in these holes (H, W): as much around them as pictures move while fused."""
-    rows, columns = _box(holes, max(_LEAST_AROUND, max(holes.shape) // 4))
-    return slice(rows.start - rows.start % 2, rows.stop), columns  # rows of a field stay even or odd
 
 
 def _box(true: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:

@@ -74,19 +74,6 @@ def test_frames_beside_the_wanted_ones_are_looked_at_as_long_as_they_can_tell_th
     assert not looked_at[5:].any()
 
 
-def test_only_what_lies_around_holes_is_looked_at():
-    """A hole at one side of a wide frame is found to be shown as in a narrow one, and the rest stays as it was."""
-    truth = np.concatenate([panned(4, 72, 112, step=(2, 0))] * 3, axis=-1)
-    missing = np.zeros((4, 72, 336), bool)
-    missing[:, 30:36, 30:36] = True
-    frames = np.where(missing[:, None], np.float32(0), truth)
-    shown, hidden = uncovered(frames, missing, rounds=1)
-    assert hidden.mean() < 0.3 * missing.mean()
-    np.testing.assert_array_equal(shown[..., 160:], uncovered(frames, missing, rounds=0)[0][..., 160:])
-    in_holes = np.broadcast_to(missing[:, None], truth.shape)
-    assert psnr(shown[in_holes], truth[in_holes]) > 20
-
-
 def test_shares_of_the_work_are_told_in_order():
     truth, missing = passing_object()
     heard: list[float] = []
