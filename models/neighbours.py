@@ -196,12 +196,13 @@ class Neighbours:
     ) -> list[Observation]:
         """What neighbours tell of holes where ``seen`` says nothing, but others have told them."""
         unseen = hole & (seen.weight.amax(1, keepdim=True) == 0)
-        if self._hidden is None or not bool(unseen.any()):
+        hidden = self._hidden
+        if hidden is None or not bool(unseen.any()):
             return []
         told = {}
         for k, seen_there in visible.items():
             flow = self.flow(frame, k)
-            known = warp(self._told(k), flow, padding="zeros") > _WHOLE
+            known = warp(self._told(hidden[k]), flow, padding="zeros") > _WHOLE
             told[k] = Observation(
                 image=warp(self.shown(k), flow, mode="bicubic"),
                 weight=unseen * known * seen_there / (own.variance + self._misregistration),
@@ -220,9 +221,8 @@ class Neighbours:
             colour_scale=self._settings.colour_scale,
         )
 
-    def _told(self, frame: int) -> Tensor:
-        """(1, 1, H, W): 1 where the frame was captured or found to be shown by others, but for a pixel of margin."""
-        hidden = np.zeros(self._shown.shape[2:], bool) if self._hidden is None else self._hidden[frame]
+    def _told(self, hidden: NDArray[np.bool_]) -> Tensor:
+        """(1, 1, H, W): 1 where a frame was captured or found to be shown by others, but for a pixel of margin."""
         return 1 - functional.max_pool2d(self._compute.tensor(hidden.astype(np.float32))[None, None], 3, 1, 1)
 
     def _weighed(
