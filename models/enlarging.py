@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reelprior.models.adam import Adam
 from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
 from reelprior.models.errors import FitError
@@ -245,17 +246,13 @@ class Enlarger:
             return
         target = picture[..., :height, :width]
         question = enlarge(Downsample(step, self._spread)(target), step)
-        optimiser = torch.optim.Adam(self._chain.parameters(), lr=self._settings.learning_rate, fused=True)
+        optimiser = Adam(self._chain.parameters())
         for lesson in range(lessons):
-            for group in optimiser.param_groups:
-                falling = 1 - (1 - _LAST_LEARNING_RATE) * lesson / lessons
-                group["lr"] = self._settings.learning_rate * falling
+            falling = 1 - (1 - _LAST_LEARNING_RATE) * lesson / lessons
             orientation = int(self._random.integers(8))
             asked, answer = _turned(question, orientation), _turned(target, orientation)
             loss = (self._generate(asked) - answer).abs().mean()
-            optimiser.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
-            optimiser.step()
+            optimiser.step(loss, self._settings.learning_rate * falling)
             value = loss.item()
             if not np.isfinite(value):
                 raise FitError(

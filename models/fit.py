@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from reelprior.models.adam import Adam
 from reelprior.models.device import Compute
 from reelprior.models.errors import FitError
 from reelprior.models.gauge import Gauge
@@ -116,9 +117,7 @@ class Prior:
         )
         # Laid out as guides and activations are: what is put together from both layouts has the slow one.
         self.code = (code * network.code_scale).to(compute.device, memory_format=compute.memory_format)
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=engine.fit.learning_rate, betas=engine.fit.betas, fused=True
-        )
+        self.optimiser = Adam(self.network.parameters(), betas=engine.fit.betas)
 
     def of_size(self, size: tuple[int, int]) -> "Prior":
         """A prior at its random start like this one was, for pictures of another size."""
@@ -159,29 +158,19 @@ class Prior:
 
     def save(self) -> dict[str, NDArray[np.float32]]:
         """Parameters and optimiser state as arrays: what `load` takes."""
-        arrays = {f"network.{name}": _array(value) for name, value in self.network.state_dict().items()}
-        for number, state in self.optimiser.state_dict()["state"].items():
-            arrays |= {f"adam.{number}.{name}": _array(value) for name, value in state.items()}
-        return arrays
+        kinds = {"network": self.network.state_dict(), "adam": self.optimiser.state()}
+        return {
+            f"{kind}.{name}": _array(value) for kind, state in kinds.items() for name, value in state.items()
+        }
 
     def load(self, arrays: dict[str, NDArray[np.float32]]) -> None:
         """Continue from saved parameters and optimiser state, of a prior with the same settings."""
-        tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
-        self.network.load_state_dict(
-            {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
-        )
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
+        kinds: dict[str, dict[str, Tensor]] = {"network": {}, "adam": {}}
+        for name, value in arrays.items():
             kind, _, rest = name.partition(".")
-            if kind == "adam":
-                number, _, field = rest.partition(".")
-                state.setdefault(int(number), {})[field] = value
-        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": state})
-        # Fused Adam walks through memory: moments must lie as the parameters do, and files do not keep the layout.
-        for moments in self.optimiser.state.values():
-            for field, value in moments.items():
-                if value.ndim == 4:
-                    moments[field] = value.contiguous(memory_format=self.compute.memory_format)
+            kinds[kind][rest] = torch.from_numpy(np.array(value))
+        self.network.load_state_dict(kinds["network"])
+        self.optimiser.load(kinds["adam"])
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
@@ -248,8 +237,6 @@ def fit(
         )
     recent: deque[Tensor] = deque(maxlen=rule.reach + 1)
     guides = prior.prepare(problem.guides)
-    for group in prior.optimiser.param_groups:
-        group["lr"] = learning_rate
     average: Tensor | None = None
     best: Tensor | None = None
     loss_value = math.nan
@@ -261,9 +248,7 @@ def fit(
             loss = loss + engine.temporal.consistency_weight * consistency_term(
                 picture, reference.image, reference.visible
             )
-        prior.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        prior.optimiser.step()
+        prior.optimiser.step(loss, learning_rate)
         # A running mean at first, so that the average forgets the start at once instead of after 1 / (1 - decay) steps.
         decay = min(engine.fit.average, iteration / (iteration + 1))
         iterate = picture.detach()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from reelprior.models.settings import NetworkSettings
 
-__all__ = ["SkipGenerator"]
+__all__ = ["SkipGenerator", "convolve_doubled"]
 
 
 class SkipGenerator(nn.Module):
@@ -34,7 +34,7 @@ class SkipGenerator(nn.Module):
         # The code is drawn at the network's own resolution; guides arrive at full resolution and are unshuffled.
         inputs = settings.code_channels + guide_channels * block
         self.body = _Scale(settings, depth=0, inputs=inputs)
-        self.head = nn.Conv2d(settings.channels[0], out_channels * block, 1)
+        self.head = _Pointwise(settings.channels[0], out_channels * block, 1)
 
     def forward(self, code: Tensor, guides: Tensor | None = None) -> Tensor:
         """Generate.
@@ -76,34 +76,99 @@ class _Scale(nn.Module):
         self.down = nn.Sequential(*down)
         self.deeper = None if deepest else _Scale(settings, depth=depth + 1, inputs=width)
         below = width if deepest else settings.channels[depth + 1]
-        self.up = nn.Upsample(
-            scale_factor=2,
-            mode=settings.upsampling,
-            align_corners=False if settings.upsampling == "bilinear" else None,
-        )
-        self.merge = nn.Sequential(
-            nn.BatchNorm2d(below + skip),
-            _unit(settings, below + skip, width, kernel=3),
-            _unit(settings, width, width, kernel=1),
-        )
+        self.join = _Join(settings, below, skip, width)
+        self.refine = _unit(settings, width, width, kernel=1)
 
     def forward(self, x: Tensor) -> Tensor:
         below = self.down(x)
         if self.deeper is not None:
             below = self.deeper(below)
-        below = self.up(below)
-        if self.skip is not None:
-            below = torch.cat([below, self.skip(x)], 1)
-        merged: Tensor = self.merge(below)
+        merged: Tensor = self.refine(self.join(below, None if self.skip is None else self.skip(x)))
         return merged
+
+
+class _Pointwise(nn.Conv2d):
+    """A 1x1 convolution as one product of matrices, which PyTorch makes of it only when several threads compute."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = nn.functional.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias)
+        return rows.permute(0, 3, 1, 2)
+
+
+class _Join(nn.Module):
+    """The deeper branch, upsampled, beside the skip branch: normalised, and one 3x3 unit of both.
+
+    Normalising commutes with nearest upsampling, and the convolution is done in one with it where zeros are padded.
+    """
+
+    def __init__(self, settings: NetworkSettings, below: int, skip: int, outputs: int) -> None:
+        super().__init__()
+        self.normalise_below = nn.BatchNorm2d(below)
+        self.normalise_skip = nn.BatchNorm2d(skip) if skip else None
+        self.convolve = nn.Conv2d(below + skip, outputs, 3, padding=1, padding_mode=settings.padding)
+        self.finish = _finish(outputs)
+        self._at_once = settings.upsampling == "nearest" and settings.padding == "zeros"
+        self._upsample = nn.Upsample(
+            scale_factor=2,
+            mode=settings.upsampling,
+            align_corners=False if settings.upsampling == "bilinear" else None,
+        )
+
+    def forward(self, below: Tensor, skip: Tensor | None) -> Tensor:
+        if skip is not None and self.normalise_skip is not None:
+            skip = self.normalise_skip(skip)
+        joined = self._joined_at_once(below, skip) if self._at_once else self._joined(below, skip)
+        result: Tensor = self.finish(joined)
+        return result
+
+    def _joined(self, below: Tensor, skip: Tensor | None) -> Tensor:
+        below = self.normalise_below(self._upsample(below))
+        joined: Tensor = self.convolve(below if skip is None else torch.cat([below, skip], 1))
+        return joined
+
+    def _joined_at_once(self, below: Tensor, skip: Tensor | None) -> Tensor:
+        below = self.normalise_below(below)
+        weight, channels = self.convolve.weight, below.shape[1]
+        joined = convolve_doubled(below, weight[:, :channels], self.convolve.bias)
+        if skip is not None:
+            joined += nn.functional.conv2d(skip, weight[:, channels:], padding=1)
+        return joined
+
+
+def convolve_doubled(picture: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Convolve with a 3x3 kernel what each pixel becoming 2x2 equal ones would make of a picture, zeros around it.
+
+    The window of a pixel of the larger picture covers only 2x2 pixels of the smaller one: both together are a
+    transposed convolution, with 4/9 of the products and without the larger picture.
+
+    Parameters
+    ----------
+    picture
+        (N, I, H, W).
+    weight, bias
+        (O, I, 3, 3) and (O,) or None, as of `torch.nn.functional.conv2d`.
+
+    Returns
+    -------
+    Tensor
+        (N, O, 2 H, 2 W).
+    """
+    pad = nn.functional.pad
+    kernel = weight.flip(2, 3)
+    kernel = pad(kernel, (0, 1)) + pad(kernel, (1, 0))
+    kernel = pad(kernel, (0, 0, 0, 1)) + pad(kernel, (0, 0, 1, 0))
+    return nn.functional.conv_transpose2d(picture, kernel.transpose(0, 1), bias, stride=2, padding=1)
 
 
 def _unit(
     settings: NetworkSettings, inputs: int, outputs: int, *, kernel: int, stride: int = 1
 ) -> nn.Sequential:
     """Convolution, batch normalisation, LeakyReLU(0.2)."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode=settings.padding),
-        nn.BatchNorm2d(outputs),
-        nn.LeakyReLU(0.2, inplace=True),
-    )
+    if kernel == stride == 1:
+        return nn.Sequential(_Pointwise(inputs, outputs, 1), *_finish(outputs))
+    padded = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode=settings.padding)
+    return nn.Sequential(padded, *_finish(outputs))
+
+
+def _finish(channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.BatchNorm2d(channels), nn.LeakyReLU(0.2, inplace=True))

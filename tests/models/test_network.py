@@ -6,7 +6,7 @@ import torch
 
 from reelprior.models.device import Compute
 from reelprior.models.fit import Prior
-from reelprior.models.network import SkipGenerator
+from reelprior.models.network import SkipGenerator, convolve_doubled
 from reelprior.models.settings import ComputeSettings, EngineSettings, NetworkSettings
 
 REFERENCE = NetworkSettings(
@@ -98,3 +98,39 @@ def test_the_code_is_uniform_up_to_its_scale():
     assert code.min() >= 0 and code.max() <= 0.1
     # 3 x 32 x 32 draws: the mean of U(0, 0.1) has a standard error of 0.0005
     assert code.mean().item() == pytest.approx(0.05, abs=0.003)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 4)])
+def test_a_convolution_of_doubled_pixels_is_that_of_the_upsampled_picture(size):
+    torch.manual_seed(0)
+    picture, weight, bias = (
+        torch.randn(shape, dtype=torch.float64, requires_grad=True)
+        for shape in [(2, 3, *size), (5, 3, 3, 3), (5,)]
+    )
+    at_once = convolve_doubled(picture, weight, bias)
+    doubled = torch.nn.functional.interpolate(picture, scale_factor=2, mode="nearest")
+    step_by_step = torch.nn.functional.conv2d(doubled, weight, bias, padding=1)
+    torch.testing.assert_close(at_once, step_by_step)
+    wanted = torch.randn_like(at_once)
+    for one, other in zip(
+        torch.autograd.grad(at_once, (picture, weight, bias), wanted),
+        torch.autograd.grad(step_by_step, (picture, weight, bias), wanted),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    ("upsampling", "padding", "skip_channels", "pixel"),
+    [
+        ("nearest", "zeros", (4, 4), (0.547383, 0.497407, 0.610527)),
+        ("nearest", "zeros", (0, 4), (0.504564, 0.538922, 0.619771)),
+        ("nearest", "reflect", (4, 4), (0.542095, 0.501273, 0.603910)),
+        ("bilinear", "reflect", (4, 4), (0.470585, 0.553697, 0.459312)),
+    ],
+)
+def test_the_picture_is_that_of_one_layer_after_the_other(upsampling, padding, skip_channels, pixel):
+    """Golden: of a network that upsampled, put together, normalised and convolved in turn."""
+    settings = small_network(upsampling=upsampling, padding=padding, skip_channels=skip_channels, shuffle=1)
+    picture = generate(settings, size=(32, 48), guide_channels=6)
+    torch.testing.assert_close(picture[0, :, 5, 7], torch.tensor(pixel), atol=1e-5, rtol=0)
