@@ -28,7 +28,8 @@ class Adam:
     """
 
     def __init__(self, parameters: Iterable[Parameter], *, betas: tuple[float, float] = (0.9, 0.999)) -> None:
-        self._parameters, self._betas = list(parameters), betas
+        self._parameters: list[Tensor] = list(parameters)
+        self._betas = betas
         # The fused step walks through memory: moments lie as their parameters do, channels last for instance.
         self._means = [torch.zeros_like(one, requires_grad=False) for one in self._parameters]
         self._squares = [torch.zeros_like(one, requires_grad=False) for one in self._parameters]
@@ -41,7 +42,7 @@ class Adam:
         torch.autograd.backward(loss)
         with torch.no_grad():
             adam(
-                list[Tensor](self._parameters),
+                self._parameters,
                 [one.grad for one in self._parameters if one.grad is not None],
                 self._means,
                 self._squares,

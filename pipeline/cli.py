@@ -104,8 +104,6 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
 ) -> None:
     """Restore a video, an image sequence or a picture."""
     console = set_up_logging(log_level)
-    from reelprior.pipeline.restore import run
-
     job = wanted.job(
         source,
         output,
@@ -120,6 +118,9 @@ def restore(  # noqa: PLR0917 - typer calls it by keyword
         reference=reference,
         access=tuple(access or ()),
     )
+    _check_there(source)
+    from reelprior.pipeline.restore import run
+
     with interruptible(), make_display(console, quiet=quiet or as_json) as display:
         result = run(job, display=display)
     if as_json:
@@ -205,6 +206,15 @@ def preview(  # noqa: PLR0917 - typer calls it by keyword
             overwrite=overwrite,
         )
     typer.echo(json.dumps(result.to_json()) if as_json else result.summary())
+
+
+def _check_there(source: str) -> None:
+    """Tell of a file that is not there before torch is imported, which takes seconds."""
+    from reelprior.io.container import check_file
+
+    path = Path(source)
+    if "%" not in path.name and not path.is_dir():
+        check_file(path)
 
 
 add_batch_commands(app)

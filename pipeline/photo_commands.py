@@ -84,13 +84,17 @@ def _flash(  # noqa: PLR0917 - typer calls it by keyword
     from reelprior.pipeline.threads import threads_here, use_threads
 
     first, second, target = (flash, ambient, output) if output else (flash, None, ambient)
+    settings = chosen_settings(preset, quality, changes, denoise=denoise, compute__device=device, seed=seed)
+    if settings.scale > 1:
+        raise UsageError(
+            f"scale {settings.scale}: a flash pair keeps its resolution; enlarge its result with "
+            f"reelprior restore {target} LARGER --scale {settings.scale}"
+        )
     job = PairJob(
         flash=str(first),
         ambient=str(second or first),
         output=str(target),
-        settings=chosen_settings(
-            preset, quality, changes, denoise=denoise, compute__device=device, seed=seed
-        ),
+        settings=settings,
         align=_align(align),
         bits=_bits(bits),
         overwrite=overwrite,

@@ -33,6 +33,15 @@ def test_a_missing_file(refused, tmp_path):
     assert "missing.mkv" in refused(tmp_path / "missing.mkv", status=3)
 
 
+def test_a_missing_file_is_told_before_torch_is_imported(tmp_path):
+    program = (
+        "import sys; from reelprior.pipeline.cli import run_command_line; "
+        f"status = run_command_line(['restore', {str(tmp_path / 'missing.mkv')!r}, 'out.mkv']); "
+        "sys.exit(100 if 'torch' in sys.modules else status)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 3
+
+
 def test_an_empty_file(refused, tmp_path):
     (tmp_path / "empty.mkv").touch()
     assert "empty.mkv" in refused(tmp_path / "empty.mkv", status=3)

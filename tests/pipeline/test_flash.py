@@ -100,6 +100,7 @@ def test_wrong_options_are_usage(run, shots, tmp_path):
         (("--align", "maybe"), "--align maybe"),
         (("--bits", "12"), "--bits 12"),
         (("--denoise", "none"), "none"),
+        (("--set", "scale=2"), "a flash pair keeps its resolution"),
         (("--set", "photo.tile=64", "--set", "photo.overlap=40"), "overlap"),
     ]:
         outcome = run("flash", flash, ambient, tmp_path / "out.png", *options)
