@@ -24,7 +24,16 @@ from reelprior.pipeline.job import Job
 from reelprior.pipeline.presets import load_settings
 from reelprior.pipeline.restore import run
 
-__all__ = ["luma", "measure", "moving_object", "moving_wires", "psnr", "still_wires", "wire_mask"]
+__all__ = [
+    "luma",
+    "measure",
+    "moving_object",
+    "moving_wires",
+    "psnr",
+    "run_preset",
+    "still_wires",
+    "wire_mask",
+]
 
 Picture = NDArray[np.uint8]
 _CROP = 128
@@ -104,7 +113,7 @@ def _walk(session: Session, folder: Path) -> tuple[list[Figure], Table]:
     }
     for name, radius in (("frame by frame", 0), ("with neighbours", 4)):
         output = session.clip(f"walk-{radius}")
-        _run(session, source, output, "upscale", {**_BY_4, "enlarging.radius": radius})
+        run_preset(session, source, output, "upscale", {**_BY_4, "enlarging.radius": radius})
         results[name] = decode(output)
     middle = range(len(truth) // 4, len(truth) - len(truth) // 4)
     scores = {
@@ -144,7 +153,7 @@ def _wires(session: Session, _: Path) -> tuple[list[Figure], Table]:
             white = np.repeat(masks[..., None].astype(np.uint8) * 255, 3, axis=-1)
             marked = write(session.clip(f"{case.name}-{name}-masks"), white)
             output = session.clip(f"{case.name}-{name}-restored")
-            _run(session, source, output, "inpaint", {}, mask=marked)
+            run_preset(session, source, output, "inpaint", {}, mask=marked)
             clips = [
                 np.stack(
                     [
@@ -212,7 +221,7 @@ def _jpeg(session: Session, folder: Path) -> tuple[list[Figure], Table]:
             source.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(source), truth, [cv2.IMWRITE_JPEG_QUALITY, quality])
             output = source.with_suffix(".png")
-            _run(session, source, output, "jpeg", {})
+            run_preset(session, source, output, "jpeg", {})
             before, after = psnr(read_picture(source), truth), psnr(read_picture(output), truth)
             gains.append(after - before)
             rows.append((f"{path.stem}, quality {quality}", f"{before:.2f}", f"{after:.2f}"))
@@ -319,11 +328,11 @@ def _restore(
     source.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(source), picture)
     started = time.perf_counter()
-    _run(session, source, output, preset, options or {}, mask=mask)
+    run_preset(session, source, output, preset, options or {}, mask=mask)
     return read_picture(output), time.perf_counter() - started
 
 
-def _run(
+def run_preset(
     session: Session,
     source: Path,
     output: Path,
@@ -332,6 +341,7 @@ def _run(
     *,
     mask: Path | None = None,
 ) -> None:
+    """Restore a file by a preset and further settings, within this process."""
     settings = load_settings(preset, overrides=session.overrides, options=options)
     run(
         Job(

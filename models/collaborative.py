@@ -166,6 +166,8 @@ class _Window:
             4, 3, pixels, device=compute.device
         ).unbind()
         self.weights = torch.zeros(1, pixels, device=compute.device)
+        #: (patch^2,) power of the noise at each frequency, with a mean of 1; None where it is white.
+        self.spectrum = noise.spectrum_of(settings.patch, compute.device)
 
     def load(self, k: int) -> None:
         """Take frame k in, in the place of the one before that is out of reach; the last frame only once."""
@@ -326,7 +328,8 @@ def _shrink(window: _Window, positions: Tensor, *, around_pilot: bool) -> None:
     def transformed(values: Tensor) -> Tensor:
         return along @ (window.patches(values, positions) @ within.T)  # (3, N, K, patch^2)
 
-    variance = window.variance[:, positions].mean(2)[:, :, None, None].clamp(min=_LEAST)
+    mean_variance = window.variance[:, positions].mean(2)[:, :, None, None].clamp(min=_LEAST)
+    variance = mean_variance if window.spectrum is None else mean_variance * window.spectrum
     pilot, spectrum = transformed(window.pilot), transformed(window.noisy)
     if around_pilot:
         residual = spectrum - pilot
@@ -340,7 +343,8 @@ def _shrink(window: _Window, positions: Tensor, *, around_pilot: bool) -> None:
     # A group is worth the inverse of the noise it keeps; a patch more at its centre than at its edge.
     # Of the pilot's own noise, which is not known, so that no group counts for all.
     of_pilot = 1.0 if around_pilot else 0.0
-    kept = variance * (of_pilot + gain.square().sum((2, 3), keepdim=True))
+    passed = gain.square() if window.spectrum is None else gain.square() * window.spectrum
+    kept = mean_variance * (of_pilot + passed.sum((2, 3), keepdim=True))
     kept = kept.mean(0).clamp(min=_LEAST)  # (N, 1, 1)
     taper = torch.kaiser_window(patch, periodic=False, beta=_KAISER_BETA, device=positions.device)
     worth = ((taper[:, None] * taper).flatten() / kept).expand(estimate.shape[1:])  # (N, K, patch^2)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 __all__ = ["LEAST_VARIANCE", "NoiseModel", "PerChannel", "clipped_moments"]
 
@@ -28,15 +29,19 @@ class NoiseModel:
         red, green and blue. A gain below 0 is noise that is stronger in the shadows, as after a gamma curve.
     clipped
         Whether the noisy samples were clipped to [0, 1], as those of integer formats are.
+    spectrum
+        Its power at the frequencies of a cosine transform of 8 x 8 pixels, row by row, with a mean of 1; None for white
+        noise. Grain, scalers, demosaicking and codecs make noise of neighbouring pixels alike: more at low frequencies.
     """
 
     gain: PerChannel
     offset: PerChannel
     clipped: bool = False
+    spectrum: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         """Turn the lists that JSON gives into tuples: a frozen model is hashed and compared."""
-        for name in ("gain", "offset"):
+        for name in ("gain", "offset", "spectrum"):
             value = getattr(self, name)
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
@@ -65,6 +70,18 @@ class NoiseModel:
         red, green, blue = (sigma**2 for sigma in self.sigmas())
         mean = (red + green + blue) / 3
         return (red / mean, green / mean, blue / mean) if min(red, green, blue) > 0 else (1.0, 1.0, 1.0)
+
+    def spectrum_of(self, patch: int, device: torch.device) -> Tensor | None:
+        """(patch^2,) power in a cosine transform of so many pixels a side, with a mean of 1; None for white noise."""
+        if self.spectrum is None:
+            return None
+        side = math.isqrt(len(self.spectrum))
+        known = torch.tensor(self.spectrum, device=device).reshape(1, 1, side, side)
+        # Frequency i of a transform of n pixels has i / 2 n periods a pixel.
+        at = (torch.arange(patch, device=device) * side / patch).clamp(max=side - 1) / (side - 1) * 2 - 1
+        grid = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1)[None]
+        power = functional.grid_sample(known, grid, align_corners=True).reshape(-1)
+        return power / power.mean()
 
     def variance(self, clean: Tensor) -> Tensor:
         """Variance of the noisy samples, after clipping where they were clipped, in [0, 1] squared.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["SATURATION", "Blocks", "cut_blocks", "inside_picture", "lag_one_correlation"]
+__all__ = ["SATURATION", "Blocks", "cosines", "cut_blocks", "inside_picture", "lag_one_correlation"]
 
 #: A sample this close to 0 or 1 is taken for clipped: half a code value of 8 bits.
 SATURATION = 0.5 / 255
@@ -66,7 +66,7 @@ def cut_blocks(frames: NDArray[np.float32]) -> list[Blocks]:
     if side < 3:
         return [_no_blocks() for _ in range(frames.shape[1])]
     step = max(1, math.isqrt(frames[:, 0].size // _BLOCKS))
-    basis = _cosines(side)
+    basis = cosines(side)
     order = np.add.outer(np.arange(side), np.arange(side))  # horizontal plus vertical frequency
     low, high = (order > 0) & (order <= max(1, 3 * side // 8)), order >= side - 1
     channels = []
@@ -118,7 +118,7 @@ def lag_one_correlation(spectra: NDArray[np.float32]) -> tuple[float, float]:
     chosen_by = order <= max(1, 3 * side // 8)
     beside = order == max(1, 3 * side // 8) + 1
     power[chosen_by] = power[beside].mean()
-    basis = _cosines(side).astype(np.float64)
+    basis = cosines(side).astype(np.float64)
     shifted = (basis[:, 1:] * basis[:, :-1]).sum(1) * side / (side - 1)
     total = power.sum()
     correlation = float((power * (shifted[:, None] + shifted[None, :]) / 2).sum() / total)
@@ -143,7 +143,7 @@ def _no_blocks() -> Blocks:
     return Blocks(nothing, nothing, nothing, np.empty((0, 3, 3), np.float32))
 
 
-def _cosines(side: int) -> NDArray[np.float32]:
+def cosines(side: int) -> NDArray[np.float32]:
     """Orthonormal basis of the discrete cosine transform (DCT-II), one frequency a row."""
     index = np.arange(side)
     basis = math.sqrt(2 / side) * np.cos(np.pi * np.outer(index, 2 * index + 1) / (2 * side))

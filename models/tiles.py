@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Canvas", "Rectangle", "Tile", "plan_tiles"]
+__all__ = ["Canvas", "Rectangle", "Tile", "middle", "plan_tiles"]
 
 
 @dataclass(frozen=True)
@@ -182,3 +182,11 @@ def _ramp(length: int, rise: int, fall: int) -> NDArray[np.float32]:
     if fall:
         ramp[length - fall :] = 1 - (np.arange(fall, dtype=np.float32) + 0.5) / fall
     return ramp
+
+
+def middle(height: int, width: int, *, pixels: int) -> tuple[slice, slice]:
+    """Rows and columns of the middle of a frame, of its shape and at most so many pixels."""
+    share = min(1.0, (pixels / (height * width)) ** 0.5)
+    rows, columns = (max(1, int(side * share)) for side in (height, width))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return slice(top, top + rows), slice(left, left + columns)

@@ -4,6 +4,7 @@ Its frames as classical means show them, a prior, its neighbours as observations
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,7 +18,6 @@ from reelprior.models.first_look import look_at
 from reelprior.models.fit import Prior
 from reelprior.models.lost import holes_of, lost_frames
 from reelprior.models.neighbours import Neighbours
-from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.progress import Progress, Told
 from reelprior.models.refinement import refine_unseen
@@ -45,7 +45,7 @@ class Workbench:
 
     def __init__(self, clip: Clip, engine: EngineSettings, compute: Compute, seed: int) -> None:
         self.clip, self.engine, self.compute, self.seed = clip, engine, compute, seed
-        self.noise = clip.noise if engine.fit.clipping else NoiseModel(clip.noise.gain, clip.noise.offset)
+        self.noise = clip.noise if engine.fit.clipping else replace(clip.noise, clipped=False)
         self.lost = lost_frames(clip.missing, len(clip.frames))
         #: (T, 3, H, W): the frames as classical means show them.
         self.shown = look_at(clip, sigma=self.noise.sigma, fusion=engine.fusion, compute=self.compute)

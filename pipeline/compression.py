@@ -5,7 +5,7 @@ scene to scene, so that every chunk goes by its own. Of other coded video the ra
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +128,7 @@ def with_coding_errors(noise: NoiseModel | None, errors: NoiseModel) -> NoiseMod
     if noise is None:
         return errors
     assert isinstance(errors.offset, float)
-    return NoiseModel(noise.gain, _sum(noise.offset, errors.offset), noise.clipped)
+    return replace(noise, offset=_sum(noise.offset, errors.offset))
 
 
 def noise_there(noise: NoiseModel, quantisers: Quantisers, *, whole: range, there: range) -> NoiseModel:
@@ -147,7 +147,7 @@ def noise_there(noise: NoiseModel, quantisers: Quantisers, *, whole: range, ther
         return noise
     mean, own = (_of_quantisers(quantisers, frames).offset for frames in (whole, there))
     assert isinstance(mean, float) and isinstance(own, float)
-    return NoiseModel(noise.gain, _sum(noise.offset, own - mean), noise.clipped)
+    return replace(noise, offset=_sum(noise.offset, own - mean))
 
 
 def _of_quantisers(quantisers: Quantisers, frames: range | None) -> NoiseModel:

@@ -1,7 +1,8 @@
 """The noise of a clip: given by the user as a number or a profile file, or measured on a few frames."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,22 @@ from reelprior.io.reading import AS_TAGGED, Reading
 from reelprior.io.scan import FrameIndex
 from reelprior.models.noise import LEAST_VARIANCE, NoiseModel
 from reelprior.models.noise_estimate import NoiseEstimate, detect_clipping, estimate_noise
+from reelprior.models.noise_over_time import measure_over_time
+from reelprior.models.tiles import middle
 from reelprior.pipeline.compression import SourceCoding, with_coding_errors
 from reelprior.pipeline.noise_profile import load_profile
 from reelprior.pipeline.settings import Settings
 
-__all__ = ["measure", "noise_facts", "noise_in", "noise_of", "sigma_8bit"]
+__all__ = ["PIXELS_TO_COMPARE", "measure", "noise_facts", "noise_in", "noise_of", "sigma_8bit"]
+
+#: Reads frames and those that follow them, (P, 2, 3, H, W).
+Pairs = Callable[[], NDArray[np.float32]]
 
 _FRAMES_TO_LOOK_AT = 5
+#: Noise that was measured is the one that was given if neither is so many times the other.
+_AS_STRONG = 2.0
+PIXELS_TO_COMPARE = 1_000_000
+"""Of frames that are compared with those that follow them: the middle tells enough."""
 
 
 def noise_of(
@@ -53,8 +63,15 @@ def noise_of(
     reelprior.io.errors.InputError
         If the frames cannot be read.
     """
-    look = functools.cache(lambda: _look(path, index, frames, settings.source.reading))
-    return noise_in(look, settings, coding, frames)
+    reading = settings.source.reading
+    look = functools.cache(lambda: _look(path, index, frames, reading))
+    return noise_in(
+        look,
+        settings,
+        coding,
+        frames,
+        look_at_pairs=functools.cache(lambda: _look_at_pairs(path, index, frames, reading)),
+    )
 
 
 def noise_in(
@@ -62,17 +79,23 @@ def noise_in(
     settings: Settings,
     coding: SourceCoding,
     frames: range | None = None,
+    *,
+    look_at_pairs: Pairs | None,
 ) -> tuple[NoiseModel, dict[str, Any]]:
     """The same for frames (T, 3, H, W) that ``look`` reads where they are needed.
 
     ``frames`` are those of the source whose quantisers count; None for all that ``coding`` tells of.
+    ``look_at_pairs`` reads frames and those that follow them, (P, 2, 3, H, W); None where these are not wanted.
     """
     given = settings.denoise
     if settings.deblock:
         errors, source = coding.errors(frames, look)
         own = None
         if given != "none":
-            own, _ = noise_in(look, settings.model_copy(update={"deblock": False}), coding)
+            # Not over time: the errors of coding change from frame to frame, too, and would count twice.
+            own, _ = noise_in(
+                look, settings.model_copy(update={"deblock": False}), coding, look_at_pairs=None
+            )
         noise = with_coding_errors(own, errors)
         told = {"coding_sigma_8bit": round(sigma_8bit(errors), 2), "coding": source}
         return noise, {**_facts(noise), "measured": False, **told}
@@ -82,21 +105,41 @@ def noise_in(
         return exact, {**_facts(exact), "measured": False}
     if settings.noise_profile is not None:
         profile = load_profile(settings.noise_profile)
-        noise = profile.at()
+        noise = _coloured(profile.at(), look, look_at_pairs)
         if not profile.states_clipping:
             noise = detect_clipping(noise, look())
     elif isinstance(given, str):
         # Where only the mask is restored the noise stays, but the engine must know it in order not to fit it.
-        estimate = estimate_noise(look())
+        estimate = _estimated(look, look_at_pairs)
         return estimate.noise, noise_facts(estimate)
     else:
-        noise = detect_clipping(NoiseModel.from_sigma_8bit(given), look())
+        noise = _coloured(NoiseModel.from_sigma_8bit(given), look, look_at_pairs)
+        noise = detect_clipping(noise, look())
     return noise, {**_facts(noise), "measured": False}
 
 
 def measure(path: str, index: FrameIndex, frames: range) -> NoiseEstimate:
     """Measure the noise on a few frames, evenly spread over a range."""
-    return estimate_noise(_look(path, index, frames))
+    return _estimated(
+        lambda: _look(path, index, frames), lambda: _look_at_pairs(path, index, frames, AS_TAGGED)
+    )
+
+
+def _estimated(look: Callable[[], NDArray[np.float32]], look_at_pairs: Pairs | None) -> NoiseEstimate:
+    """By what single frames show and, where they may be asked for, by what changes from frame to frame."""
+    estimate = estimate_noise(look())
+    return estimate if look_at_pairs is None else measure_over_time(look_at_pairs(), estimate)
+
+
+def _coloured(
+    noise: NoiseModel, look: Callable[[], NDArray[np.float32]], look_at_pairs: Pairs | None
+) -> NoiseModel:
+    """Noise whose strength was given, with its spectrum, where the footage shows noise of about that strength."""
+    if look_at_pairs is None or not len(look_at_pairs()):
+        return noise
+    measured = _estimated(look, look_at_pairs).noise
+    is_it = noise.sigma < _AS_STRONG * measured.sigma and measured.sigma < _AS_STRONG * noise.sigma
+    return replace(noise, spectrum=measured.spectrum) if is_it else noise
 
 
 def noise_facts(estimate: NoiseEstimate) -> dict[str, Any]:
@@ -128,12 +171,30 @@ def _look(path: str, index: FrameIndex, frames: range, reading: Reading = AS_TAG
     """(T, 3, H, W) of a few frames."""
     unreadable = index.unreadable
     there = [t for t in frames if t not in unreadable] or frames
-    count = min(_FRAMES_TO_LOOK_AT, len(there))
-    chosen = [there[(2 * i + 1) * len(there) // (2 * count)] for i in range(count)]
     with open_reader(path, index, reading=reading) as reader:
         return np.stack(
-            [_captured(frame.pixels, index, t) for t in chosen for frame in reader.read(t, t + 1)]
+            [_captured(frame.pixels, index, t) for t in _spread(there) for frame in reader.read(t, t + 1)]
         )
+
+
+def _look_at_pairs(path: str, index: FrameIndex, frames: range, reading: Reading) -> NDArray[np.float32]:
+    """(P, 2, 3, H, W): the middle of a few frames and of those that follow; of fields, those of the same rows."""
+    step, unreadable, pairs = 1 if index.field_order is None else 2, index.unreadable, []
+    there = [t for t in frames if t + step < len(index) and not unreadable & {t, t + step}]
+    with open_reader(path, index, reading=reading) as reader:
+        for t in _spread(there):
+            pair = [
+                _captured(frame.pixels, index, t) for k in (t, t + step) for frame in reader.read(k, k + 1)
+            ]
+            rows, columns = middle(*pair[0].shape[1:], pixels=PIXELS_TO_COMPARE)
+            pairs.append([np.ascontiguousarray(one[:, rows, columns]) for one in pair])
+    return np.array(pairs, np.float32)
+
+
+def _spread(frames: Sequence[int]) -> list[int]:
+    """A few of them, evenly."""
+    count = min(_FRAMES_TO_LOOK_AT, len(frames))
+    return [frames[(2 * i + 1) * len(frames) // (2 * count)] for i in range(count)]
 
 
 def _captured(pixels: NDArray[np.float32], index: FrameIndex, t: int) -> NDArray[np.float32]:

@@ -30,12 +30,13 @@ from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
 from reelprior.models.restoration import fit_key_frame, restore_clip
 from reelprior.models.temporal import Step
+from reelprior.models.tiles import middle
 from reelprior.pipeline.compression import SourceCoding, check_coding, quantisation_of
 from reelprior.pipeline.costs import Cost, Estimate, assumed_workload, estimate, memory_beside_frames
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.footage import nothing_to_restore, treatment_of
 from reelprior.pipeline.mixing import without_tint
-from reelprior.pipeline.noise import noise_in, sigma_8bit
+from reelprior.pipeline.noise import PIXELS_TO_COMPARE, noise_in, sigma_8bit
 from reelprior.pipeline.progress import readable_time
 from reelprior.pipeline.settings import Settings
 from reelprior.pipeline.tiling import resolve_tile_size
@@ -44,6 +45,8 @@ __all__ = ["Preview", "make_preview", "parse_time"]
 
 #: Restored frames: the first of a walk costs twice, so one alone would not tell what a frame takes.
 _FRAMES = 3
+#: Every so manyth frame is compared with the next one, to measure the noise.
+_PAIRS_APART = 3
 #: Pixels of the result that a processor and a GPU make in some ten seconds.
 _PIXELS = {"cpu": 25_000, "cuda": 500_000}
 _GAP = 4
@@ -161,7 +164,12 @@ def make_preview(
     elif not _asks_for_anything(settings, mask):
         raise nothing_to_restore(source)
     stated = SourceCoding.of(info, moment.quantisers, frames=frames_by_header(info))
-    noise, _ = noise_in(lambda: moment.frames, settings, stated)
+    noise, _ = noise_in(
+        lambda: moment.frames,
+        settings,
+        stated,
+        look_at_pairs=None if treatment.order is not None else lambda: _pairs(moment.frames),
+    )
     pixels = _PIXELS[compute.device.type] // settings.scale**2
     rows, columns = middle(info.video.height, info.video.width, pixels=pixels)
     bounds = quantisation_of(source) if settings.deblock else None
@@ -228,12 +236,11 @@ def parse_time(text: str) -> float:
     return total
 
 
-def middle(height: int, width: int, *, pixels: int) -> tuple[slice, slice]:
-    """Rows and columns of the middle of a frame, of its shape and at most so many pixels."""
-    share = min(1.0, (pixels / (height * width)) ** 0.5)
-    rows, columns = (max(1, int(side * share)) for side in (height, width))
-    top, left = (height - rows) // 2, (width - columns) // 2
-    return slice(top, top + rows), slice(left, left + columns)
+def _pairs(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(P, 2, 3, H, W) of (T, 3, H, W): frames and those that follow them, the middle of each."""
+    rows, columns = middle(*frames.shape[2:], pixels=PIXELS_TO_COMPARE)
+    seen = frames[:, :, rows, columns]
+    return np.stack([seen[:-1:_PAIRS_APART], seen[1::_PAIRS_APART]], axis=1)
 
 
 def frames_by_header(info: MediaInfo) -> int:

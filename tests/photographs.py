@@ -2,11 +2,12 @@
 
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-__all__ = ["noisy", "panned", "passing_object", "photograph", "psnr"]
+__all__ = ["grainy", "noisy", "panned", "passing_object", "photograph", "psnr"]
 
 
 @cache
@@ -43,6 +44,16 @@ def noisy(pixels: NDArray[np.float32], sigma_8bit: float, *, seed: int = 7) -> N
     """With Gaussian noise, clipped to [0, 1] and rounded to 8 bits, as it comes from files."""
     noise = np.random.default_rng(seed).normal(0, sigma_8bit / 255, pixels.shape)
     return (np.rint(np.clip(pixels + noise, 0, 1) * 255) / 255).astype(np.float32)
+
+
+def grainy(
+    pixels: NDArray[np.float32], sigma_8bit: float, *, blur: float, seed: int = 7
+) -> NDArray[np.float32]:
+    """The same for noise that a Gaussian of so many pixels has made alike in neighbouring pixels: (T, 3, H, W)."""
+    grain = np.random.default_rng(seed).normal(0, 1, pixels.shape)
+    grain = np.stack([[cv2.GaussianBlur(plane, (0, 0), blur) for plane in frame] for frame in grain])
+    grain *= sigma_8bit / 255 / grain.std()
+    return (np.rint(np.clip(pixels + grain, 0, 1) * 255) / 255).astype(np.float32)
 
 
 def psnr(pixels: NDArray[np.float32], reference: NDArray[np.float32]) -> float:

@@ -1,8 +1,10 @@
 """Collaborative filtering: patches of a clip denoise each other, and the pilot says how much."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from photographs import noisy, panned, psnr
+from photographs import grainy, noisy, panned, psnr
 
 from reelprior.models import collaborative
 from reelprior.models.clip import Clip
@@ -42,6 +44,26 @@ def test_it_takes_away_more_noise_than_the_pilot_it_was_given(clean):
     frames = noisy(clean, SIGMA_8BIT)
     pilots = quick(frames)
     assert psnr(filtered(frames, pilots), clean) > psnr(pilots, clean) + 1
+
+
+def test_noise_of_a_known_spectrum_is_taken_away_where_it_is(clean):
+    """Coarse noise passes a filter that takes it for white."""
+    frames = grainy(clean, 12, blur=0.7)
+    white = NoiseModel.from_sigma_8bit(12)
+    along = np.exp(-np.square(2 * np.pi * np.arange(8) / 16 * 0.7))
+    spectrum = np.outer(along, along) / along.mean() ** 2
+    of_white, of_grain = (
+        collaborate(
+            Clip(frames, None, noise),
+            np.stack([quick_denoise(frame, sigma=12 / 255) for frame in frames]),
+            noise,
+            settings=CollaborativeSettings(),
+            compute=Compute(ComputeSettings(device="cpu")),
+            on_frame=lambda count: None,
+        )
+        for noise in (white, replace(white, spectrum=tuple(map(float, spectrum.ravel()))))
+    )
+    assert psnr(of_grain, clean) > psnr(of_white, clean) + 0.5
 
 
 def test_a_better_pilot_gives_a_better_result(clean):

@@ -106,3 +106,21 @@ def test_lists_as_json_gives_them_make_the_same_model():
 def test_noise_that_falls_with_the_light_never_has_a_variance_below_that_of_rounding():
     noise = NoiseModel(-0.02, 0.01)
     assert noise.variance(LEVELS).min().item() == pytest.approx(1 / 12 / 255**2)
+
+
+def test_white_noise_has_no_spectrum():
+    assert NoiseModel.from_sigma_8bit(5).spectrum_of(8, torch.device("cpu")) is None
+
+
+@pytest.mark.parametrize("patch", [2, 4, 8, 12, 16])
+def test_a_spectrum_is_told_for_patches_of_any_size(patch):
+    """The frequencies of its rows and columns stay what they are, and the mean power is 1."""
+    known = np.outer(np.linspace(2, 0.1, 8), np.linspace(1, 0.5, 8))
+    noise = NoiseModel(0.0, 1e-3, spectrum=tuple(map(float, known.ravel())))
+    power = noise.spectrum_of(patch, torch.device("cpu")).reshape(patch, patch)
+    assert power.mean().item() == pytest.approx(1, abs=1e-5)
+    down, across = np.meshgrid(np.arange(patch) * 8 / patch, np.arange(patch) * 8 / patch, indexing="ij")
+    wanted = np.interp(down, range(8), np.linspace(2, 0.1, 8)) * np.interp(
+        across, range(8), np.linspace(1, 0.5, 8)
+    )
+    np.testing.assert_allclose(power, wanted / wanted.mean(), rtol=1e-4)

@@ -1,9 +1,8 @@
 """Measuring noise: how strong it is in each channel, whether it grows with the light, was clipped, or is correlated."""
 
-import cv2
 import numpy as np
 import pytest
-from photographs import noisy, photograph
+from photographs import grainy, noisy, photograph
 from skimage import data
 
 from reelprior.models.noise import NoiseModel
@@ -64,19 +63,14 @@ def test_independent_noise_is_not_called_correlated():
     assert not estimate_noise(noisy(cat_photograph(), 10)).is_correlated
 
 
-def smoothed_noise(clean, sigma_8bit, *, blur):
-    grain = np.stack([cv2.GaussianBlur(plane, (0, 0), blur) for plane in gaussian(clean.shape)[0]])
-    return recorded(clean + sigma_8bit / 255 / grain.std() * grain)
-
-
 @pytest.mark.parametrize("blur", [0.6, 1.0])
 def test_noise_that_was_smoothed_is_called_correlated(blur):
-    assert estimate_noise(smoothed_noise(cat_photograph(), 12, blur=blur)).is_correlated
+    assert estimate_noise(grainy(cat_photograph(), 12, blur=blur)).is_correlated
 
 
 def test_the_strength_of_smoothed_noise_is_more_than_that_of_its_finest_detail():
     """Within a quarter: low frequencies, which chose the blocks, have to be guessed from those next to them."""
-    estimate = estimate_noise(smoothed_noise(cat_photograph(), 12, blur=0.6))
+    estimate = estimate_noise(grainy(cat_photograph(), 12, blur=0.6))
     assert estimate.noise.sigma * 255 == pytest.approx(12, rel=0.25)
 
 

@@ -8,9 +8,10 @@ from interlacing import interlaced, moving, write_frames
 from jobs import TINY
 from photographs import photograph
 
+from reelprior.models.tiles import middle
 from reelprior.pipeline import threads
 from reelprior.pipeline.errors import UsageError
-from reelprior.pipeline.preview import middle, parse_time, readable_size
+from reelprior.pipeline.preview import parse_time, readable_size
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""Correlated noise, by what changes from frame to frame: its strength and its spectrum."""
+
+import numpy as np
+import pytest
+from photographs import grainy, noisy, panned, photograph
+
+from reelprior.models.noise_estimate import estimate_noise
+from reelprior.models.noise_over_time import measure_over_time
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return panned(6, 144, 160)
+
+
+def measured(frames):
+    pairs = np.stack([frames[:-1], frames[1:]], axis=1)
+    return measure_over_time(pairs, estimate_noise(frames))
+
+
+def sigmas_8bit(estimate):
+    return [255 * sigma for sigma in estimate.noise.sigmas()]
+
+
+@pytest.mark.parametrize("blur", [0.5, 0.7, 1.0, 1.5])
+@pytest.mark.parametrize("sigma_8bit", [4, 12])
+def test_correlated_noise_is_measured_in_a_moving_scene(clean, sigma_8bit, blur):
+    """Within a seventh; of the strongest blur single frames show a third."""
+    frames = grainy(clean, sigma_8bit, blur=blur)
+    assert sigmas_8bit(measured(frames)) == pytest.approx([sigma_8bit] * 3, rel=0.14)
+
+
+def test_the_spectrum_is_that_of_the_noise(clean):
+    """A Gaussian of s pixels passes exp(-(2 pi f s)^2) of the power at f periods a pixel, in both directions."""
+    spectrum = np.reshape(measured(grainy(clean, 12, blur=0.7)).noise.spectrum, (8, 8))
+    frequency = np.arange(8) / 16
+    along = np.exp(-np.square(2 * np.pi * frequency * 0.7))
+    wanted = np.outer(along, along)
+    assert spectrum.mean() == pytest.approx(1, abs=0.01)
+    # Of all but the lowest frequencies, where blocks show what lies between them.
+    assert spectrum[1:5, 1:5] == pytest.approx((wanted / wanted.mean())[1:5, 1:5], rel=0.3)
+
+
+@pytest.mark.parametrize("sigma_8bit", [2, 10, 40])
+def test_white_noise_is_left_to_single_frames(clean, sigma_8bit):
+    frames = noisy(clean, sigma_8bit)
+    assert measured(frames) == estimate_noise(frames)
+
+
+def test_noise_that_grows_with_the_light_goes_on_growing(clean):
+    light = 0.5 + clean  # the square of the deviation, up to a factor
+    frames = clean + (grainy(np.full_like(clean, 0.5), 10, blur=0.7) - 0.5) * np.sqrt(light)
+    estimate = estimate_noise(frames.astype(np.float32))
+    over_time = measure_over_time(np.stack([frames[:-1], frames[1:]], axis=1).astype(np.float32), estimate)
+    assert over_time.kind == estimate.kind
+    assert 255 * over_time.noise.sigma == pytest.approx(10, rel=0.15)
+
+
+def test_flicker_is_no_noise(clean):
+    frames = grainy(clean, 8, blur=0.7)
+    frames = np.clip(frames + 0.03 * np.array([0, 1, 0, -1, 0, 1], np.float32)[:, None, None, None], 0, 1)
+    assert sigmas_8bit(measured(frames)) == pytest.approx([8] * 3, rel=0.15)
+
+
+def test_a_frame_that_is_shown_twice_tells_nothing(clean):
+    frames = grainy(clean[:1], 8, blur=0.7).repeat(4, axis=0)
+    assert measured(frames) == estimate_noise(frames)
+
+
+def test_pictures_of_different_things_tell_nothing():
+    frames = np.stack(
+        [photograph(96, 128, top=top, left=left) for top, left in ((0, 0), (150, 120), (60, 60))]
+    )
+    frames = grainy(frames, 8, blur=0.7)
+    assert measured(frames) == estimate_noise(frames)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 40), (20, 20)])
+def test_small_pictures_tell_nothing(size):
+    frames = grainy(panned(3, 40, 40), 8, blur=0.7)[:, :, : size[0], : size[1]]
+    assert measured(frames) == estimate_noise(frames)
