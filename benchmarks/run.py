@@ -35,6 +35,7 @@ BENCHMARKS = {
     "memory": "memory",
     "fidelity": "fidelity",
     "noise": "noise",
+    "grain": "grain",
     "film": "film",
     "defects": "defects",
     "deinterlace": "deinterlace",

@@ -1,7 +1,7 @@
 """What is known of the noise: its variance at a grey level, and what clipping did to it; not how it is measured."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -82,6 +82,14 @@ class NoiseModel:
         grid = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1)[None]
         power = functional.grid_sample(known, grid, align_corners=True).reshape(-1)
         return power / power.mean()
+
+    def along_rows(self) -> "NoiseModel":
+        """With the spectrum of its rows alone: what was measured on fields, whose rows lie farther apart, for frames."""
+        if self.spectrum is None:
+            return self
+        side = math.isqrt(len(self.spectrum))
+        row = [sum(self.spectrum[across::side]) / side for across in range(side)]
+        return replace(self, spectrum=tuple(row * side))
 
     def variance(self, clean: Tensor) -> Tensor:
         """Variance of the noisy samples, after clipping where they were clipped, in [0, 1] squared.

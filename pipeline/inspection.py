@@ -115,9 +115,14 @@ def _hdr_facts(hdr: HdrMetadata | None) -> dict[str, Any]:
 def _noise_remarks(estimate: NoiseEstimate) -> Iterable[str]:
     """What a person should know before trusting the measured noise."""
     if estimate.is_correlated and sigma_8bit(estimate.noise) >= VISIBLE_SIGMA_8BIT:
+        how = (
+            "its sigma is less certain, and held-out pixels stop a fit too late"
+            if estimate.noise.spectrum is None
+            else "its sigma is that of what changes from frame to frame"
+        )
         yield (
             f"the noise of neighbouring pixels is correlated ({estimate.correlation:.2f}), as after a codec, "
-            "a scaler or in film grain: its sigma is less certain, and held-out pixels stop a fit too late"
+            f"a scaler or in film grain: {how}"
         )
 
 

@@ -65,13 +65,14 @@ def noise_of(
     """
     reading = settings.source.reading
     look = functools.cache(lambda: _look(path, index, frames, reading))
-    return noise_in(
+    noise, facts = noise_in(
         look,
         settings,
         coding,
         frames,
         look_at_pairs=functools.cache(lambda: _look_at_pairs(path, index, frames, reading)),
     )
+    return (noise if index.field_order is None else noise.along_rows()), facts
 
 
 def noise_in(

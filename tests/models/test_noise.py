@@ -124,3 +124,11 @@ def test_a_spectrum_is_told_for_patches_of_any_size(patch):
         across, range(8), np.linspace(1, 0.5, 8)
     )
     np.testing.assert_allclose(power, wanted / wanted.mean(), rtol=1e-4)
+
+
+def test_along_rows_only_the_frequencies_across_count():
+    down, across = np.linspace(2, 0.5, 8), np.linspace(1.5, 0.1, 8)
+    noise = NoiseModel(0.0, 1e-3, spectrum=tuple(map(float, np.outer(down, across).ravel())))
+    of_rows = np.reshape(noise.along_rows().spectrum, (8, 8))
+    np.testing.assert_allclose(of_rows, np.tile(across * down.mean(), (8, 1)))
+    assert NoiseModel(0.0, 1e-3).along_rows().spectrum is None
