@@ -84,7 +84,7 @@ class NoiseModel:
         return power / power.mean()
 
     def along_rows(self) -> "NoiseModel":
-        """With the spectrum of its rows alone: what was measured on fields, whose rows lie farther apart, for frames."""
+        """With the spectrum of rows alone: for frames, of what was measured on fields, whose rows lie farther apart."""
         if self.spectrum is None:
             return self
         side = math.isqrt(len(self.spectrum))

@@ -26,13 +26,14 @@ _SIDE, _BLOCK = 8, 16
 _BLUR_FOR_FLOW, _BLUR_FOR_FLATNESS = 1.5, 3.0
 #: The share of blocks that counts for flat, and the quantile of their variances that no motion has raised; how many
 #: standard deviations it lies below the mean.
-_FLAT, _QUANTILE, _BELOW = 0.25, 0.05, 1.645
+_FLAT, _QUANTILE, _BELOW = 0.25, 0.1, 1.282
+_QUANTILE_OF_PAIRS = 0.25
 _LEAST_BLOCKS = 8
 #: The share of a block that has to be picture, neither bar nor saturated, in both frames.
 _WHOLE = 0.95
 #: Less than so much of the variance that one frame shows: the frames are the same, or a codec has copied the noise.
 _COPIED = 0.5
-#: Noise that does not look correlated in one frame has at least so much of it, or its frames show it well enough; more
+#: Of noise that may be white there has to be at least so much more than single frames show: motion adds a little. More
 #: than the other is not the noise any more.
 _MUCH, _MOST = 2.5, 64.0
 #: Blur beyond which a difference is flicker, in pixels; and how much stronger than the next frequencies the lowest one
@@ -40,7 +41,9 @@ _MUCH, _MOST = 2.5, 64.0
 _FLICKER, _UNRELATED = 32.0, 3.0
 
 
-def measure_over_time(pairs: NDArray[np.float32], estimate: NoiseEstimate) -> NoiseEstimate:
+def measure_over_time(
+    pairs: NDArray[np.float32], estimate: NoiseEstimate, *, is_coded: bool
+) -> NoiseEstimate:
     """Measure the variance and the spectrum of correlated noise.
 
     Parameters
@@ -49,6 +52,8 @@ def measure_over_time(pairs: NDArray[np.float32], estimate: NoiseEstimate) -> No
         (P, 2, 3, H, W) float32 in [0, 1]: frames and those that follow them.
     estimate
         What single frames show: measured is how much more there is, in each channel.
+    is_coded
+        Whether a lossy codec has had the frames: no noise is white then, whatever flat blocks show.
 
     Returns
     -------
@@ -66,8 +71,12 @@ def measure_over_time(pairs: NDArray[np.float32], estimate: NoiseEstimate) -> No
     spectrum = _spectrum_of(np.concatenate([blocks.spectra for blocks in flat]), excess.mean(0))
     # By Parseval's theorem, from the sum of the squared autocorrelation.
     independent = _BLOCK**2 * spectrum.mean() ** 2 / np.square(spectrum).mean()
-    more = np.quantile(excess, _QUANTILE, axis=1) / (1 - _BELOW * np.sqrt(2 / independent))
-    if more.max() > _MOST or not (estimate.is_correlated or more.mean() > _MUCH):
+    # A codec leaves some frames more noise than others, and some move more: each pair for itself, and not the worst.
+    of_pairs = [np.quantile(blocks.excess, _QUANTILE, axis=1) for blocks in flat]
+    quiet = np.quantile(of_pairs, _QUANTILE_OF_PAIRS, axis=0)
+    more = quiet / (1 - _BELOW * np.sqrt(2 / independent))
+    may_be_white = not (is_coded or estimate.is_correlated)
+    if more.max() > _MOST or (may_be_white and more.mean() < _MUCH):
         return estimate
     more = more.clip(1)
     return replace(

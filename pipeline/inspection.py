@@ -47,7 +47,7 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
     info = probe(path)
     index = scan(path)
     frames = range(len(index.pts))
-    noise = measure(path, index, frames)
+    noise = measure(path, index, frames, SourceCoding.of(info, index.quantisers, frames=len(index)))
     sigma = sigma_8bit(noise.noise)
     if profile is not None:
         save_profile(

@@ -22,8 +22,8 @@ from reelprior.pipeline.settings import Settings
 
 __all__ = ["PIXELS_TO_COMPARE", "measure", "noise_facts", "noise_in", "noise_of", "sigma_8bit"]
 
-#: Reads frames and those that follow them, (P, 2, 3, H, W).
-Pairs = Callable[[], NDArray[np.float32]]
+#: Reads frames.
+Look = Callable[[], NDArray[np.float32]]
 
 _FRAMES_TO_LOOK_AT = 5
 #: Noise that was measured is the one that was given if neither is so many times the other.
@@ -76,12 +76,12 @@ def noise_of(
 
 
 def noise_in(
-    look: Callable[[], NDArray[np.float32]],
+    look: Look,
     settings: Settings,
     coding: SourceCoding,
     frames: range | None = None,
     *,
-    look_at_pairs: Pairs | None,
+    look_at_pairs: Look | None,
 ) -> tuple[NoiseModel, dict[str, Any]]:
     """The same for frames (T, 3, H, W) that ``look`` reads where they are needed.
 
@@ -106,39 +106,39 @@ def noise_in(
         return exact, {**_facts(exact), "measured": False}
     if settings.noise_profile is not None:
         profile = load_profile(settings.noise_profile)
-        noise = _coloured(profile.at(), look, look_at_pairs)
+        noise = _coloured(profile.at(), look, look_at_pairs, coding)
         if not profile.states_clipping:
             noise = detect_clipping(noise, look())
     elif isinstance(given, str):
         # Where only the mask is restored the noise stays, but the engine must know it in order not to fit it.
-        estimate = _estimated(look, look_at_pairs)
+        estimate = _estimated(look, look_at_pairs, coding)
         return estimate.noise, noise_facts(estimate)
     else:
-        noise = _coloured(NoiseModel.from_sigma_8bit(given), look, look_at_pairs)
+        noise = _coloured(NoiseModel.from_sigma_8bit(given), look, look_at_pairs, coding)
         noise = detect_clipping(noise, look())
     return noise, {**_facts(noise), "measured": False}
 
 
-def measure(path: str, index: FrameIndex, frames: range) -> NoiseEstimate:
+def measure(path: str, index: FrameIndex, frames: range, coding: SourceCoding) -> NoiseEstimate:
     """Measure the noise on a few frames, evenly spread over a range."""
     return _estimated(
-        lambda: _look(path, index, frames), lambda: _look_at_pairs(path, index, frames, AS_TAGGED)
+        lambda: _look(path, index, frames), lambda: _look_at_pairs(path, index, frames, AS_TAGGED), coding
     )
 
 
-def _estimated(look: Callable[[], NDArray[np.float32]], look_at_pairs: Pairs | None) -> NoiseEstimate:
+def _estimated(look: Look, look_at_pairs: Look | None, coding: SourceCoding) -> NoiseEstimate:
     """By what single frames show and, where they may be asked for, by what changes from frame to frame."""
     estimate = estimate_noise(look())
-    return estimate if look_at_pairs is None else measure_over_time(look_at_pairs(), estimate)
+    if look_at_pairs is None:
+        return estimate
+    return measure_over_time(look_at_pairs(), estimate, is_coded=coding.has_lost)
 
 
-def _coloured(
-    noise: NoiseModel, look: Callable[[], NDArray[np.float32]], look_at_pairs: Pairs | None
-) -> NoiseModel:
+def _coloured(noise: NoiseModel, look: Look, look_at_pairs: Look | None, coding: SourceCoding) -> NoiseModel:
     """Noise whose strength was given, with its spectrum, where the footage shows noise of about that strength."""
     if look_at_pairs is None or not len(look_at_pairs()):
         return noise
-    measured = _estimated(look, look_at_pairs).noise
+    measured = _estimated(look, look_at_pairs, coding).noise
     is_it = noise.sigma < _AS_STRONG * measured.sigma and measured.sigma < _AS_STRONG * noise.sigma
     return replace(noise, spectrum=measured.spectrum) if is_it else noise
 
