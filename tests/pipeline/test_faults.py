@@ -129,9 +129,9 @@ def test_a_client_killed_at_any_moment(fork, recovers, tapes, place, moment):
 
 @pytest.fixture(scope="module")
 def killed_once(tapes, tmp_path_factory):
-    """A batch that was killed with results of several files, and a copy of it."""
+    """A batch that was killed with all results of one file and perhaps some of others, and a copy of it."""
     folder = tmp_path_factory.mktemp("dead")
-    moment = Moment("pipeline.manifest", "Manifest.record", "after", 5)
+    moment = Moment("pipeline.restore", "assemble", "before", 1)
     dead = Forked(["batch", tapes, "--output", folder / "now" / "out", *QUICK], folder, moment=moment)
     assert dead.end().status == -signal.SIGKILL
     shutil.copytree(folder / "now", folder / "copy")
