@@ -47,7 +47,8 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
     info = probe(path)
     index = scan(path)
     frames = range(len(index.pts))
-    noise = measure(path, index, frames, SourceCoding.of(info, index.quantisers, frames=len(index)))
+    coding = SourceCoding.of(info, index.quantisers, frames=len(index))
+    noise = measure(path, index, frames, coding)
     sigma = sigma_8bit(noise.noise)
     if profile is not None:
         save_profile(
@@ -55,7 +56,7 @@ def inspect_source(path: str, *, profile: str | None = None, overwrite: bool = F
         )
     threshold = ChunkSettings().scene_threshold
     scenes = cut_scenes(frames, index.scene_scores, threshold=threshold)
-    found = diagnose(path, index, scenes, SourceCoding.of(info, index.quantisers, frames=len(index)))
+    found = diagnose(path, index, scenes, coding)
     preset, why = recommend(found, info, sigma_8bit=sigma)
     video = info.video
     return {

@@ -165,6 +165,7 @@ def _facts(noise: NoiseModel) -> dict[str, Any]:
         "gain": noise.gain,
         "offset": noise.offset,
         "clipped": noise.clipped,
+        "spectrum": "white" if noise.spectrum is None else "measured",
     }
 
 

@@ -39,7 +39,7 @@ def clean():
 def test_grain_is_measured_over_time(noise_told, clean):
     noise, facts = noise_told(grainy(clean, 12, blur=1.0))
     assert sigma_8bit(noise) == pytest.approx(12, rel=0.1)
-    assert noise.spectrum is not None
+    assert noise.spectrum is not None and facts["spectrum"] == "measured"
     assert facts["sigma_8bit"] == pytest.approx(sigma_8bit(noise), abs=0.01) and facts["correlation"] > 0.3
 
 
@@ -58,7 +58,8 @@ def test_noise_that_is_given_has_the_spectrum_of_what_is_there(noise_told, clean
 
 @pytest.mark.parametrize("denoise", ["auto", 12.0])
 def test_white_noise_and_single_pictures_have_no_spectrum(noise_told, clean, denoise):
-    assert noise_told(noisy(clean, 12), denoise)[0].spectrum is None
+    noise, facts = noise_told(noisy(clean, 12), denoise)
+    assert noise.spectrum is None and facts["spectrum"] == "white"
     assert noise_told(grainy(clean[:1], 12, blur=0.7), denoise)[0].spectrum is None
 
 
