@@ -24,7 +24,7 @@ SIGMA_8BIT = 25.0
 #: What can be measured of batches, each by itself.
 BATCHES = ("overhead", "workers", "cluster", "resume")
 #: Tasks that are measured, each by itself.
-TASKS = ("set5", "walk", "wires", "half", "jpeg", "coded")
+TASKS = ("set5", "walk", "wires", "half", "regions", "jpeg", "coded")
 
 CLI = (sys.executable, "-m", "reelprior.pipeline.cli")
 

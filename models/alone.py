@@ -1,4 +1,7 @@
-"""Frames by themselves: every one from random starts of its own, as published, and the way for a single picture."""
+"""Frames by themselves: every one from random starts of its own, as published, and the way for a single picture.
+
+Of a single picture, wide holes are completed before anything else (`completion`).
+"""
 
 from collections.abc import Callable
 
@@ -8,18 +11,51 @@ from torch import Tensor
 
 from reelprior.models.clip import Clip
 from reelprior.models.coarse import fit_coarse_to_fine
+from reelprior.models.completion import complete, wide_holes
+from reelprior.models.device import Compute
 from reelprior.models.first_look import look_at_frame
 from reelprior.models.fit import Problem
 from reelprior.models.neighbours import Neighbours
 from reelprior.models.observation import Observation
 from reelprior.models.progress import OnStep, Progress
 from reelprior.models.residual import add_back_structure
+from reelprior.models.settings import EngineSettings
 from reelprior.models.workbench import FILTERING, Workbench
 
-__all__ = ["Alone"]
+__all__ = ["restore_alone"]
+
+#: Share of a picture's work, for the display, that completing its wide holes takes.
+_COMPLETING = 0.5
 
 
-class Alone(Workbench):
+def restore_alone(
+    clip: Clip, wanted: range, *, engine: EngineSettings, compute: Compute, seed: int, on_step: OnStep
+) -> NDArray[np.float32]:
+    """Restore frames one by one, (len(wanted), 3, H, W); see `reelprior.models.temporal.restore_clip`."""
+    wide = _wide_holes_of(clip, engine)
+    if wide is None:
+        return _Alone(clip, engine, compute, seed).restore(wanted, on_step)
+    progress = Progress(len(wanted), on_step)
+    is_all = bool((wide == clip.missing).all()) and (clip.only_missing or not clip.has_noise)
+    told = progress.part(1.0 if is_all else _COMPLETING)
+    clip = complete(clip, wide, engine=engine, compute=compute, seed=seed, told=told)
+    if is_all:
+        return clip.frames
+    told = progress.part(1 - progress.planned)
+    return _Alone(clip, engine, compute, seed).restore(
+        wanted, lambda step: told(step.frame, step.frames_done / len(wanted), step.loss)
+    )
+
+
+def _wide_holes_of(clip: Clip, engine: EngineSettings) -> NDArray[np.bool_] | None:
+    """(H, W) of a single picture, None where it has none: more frames than one show what each other's holes hide."""
+    if len(clip.frames) > 1 or clip.missing is None:
+        return None
+    wide = wide_holes(clip.missing[0], engine.completion.width)
+    return wide if wide.any() else None
+
+
+class _Alone(Workbench):
     """Restores the frames of a clip one by one."""
 
     def restore(self, wanted: range, on_step: OnStep) -> NDArray[np.float32]:

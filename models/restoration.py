@@ -22,8 +22,6 @@ __all__ = ["fit_key_frame", "restore_clip"]
 _ENLARGER = "enlarger/"
 #: Share of the work that the captured grid takes where the resolution is raised too.
 _SHARE_OF_CAPTURED_GRID = 0.5
-#: Noise below half a grey level leaves nothing to take off.
-_HARDLY_NOISE = 0.5 / 255
 #: The weakest filtering of what is left of the errors of coding, against the first.
 _LAST_OF_STRENGTH = 0.3
 #: What the filter leaves of the variance of noise, about.
@@ -43,7 +41,7 @@ def fit_key_frame(
     """Fit all generators that a job needs to one frame of a scene; see `temporal.fit_key_frame`."""
     progress = Progress(1, on_step)
     fitted: dict[str, NDArray[np.float32]] = {}
-    if _has_defects(clip, engine):
+    if engine.scale == 1 or clip.has_defects:
         told = progress.part(1.0 if engine.scale == 1 else _SHARE_OF_CAPTURED_GRID)
         fitted = temporal.fit_key_frame(
             clip,
@@ -93,7 +91,7 @@ def restore_clip(
         )
         return _within_bounds(clip.part(wanted), restored, engine, Compute(compute), on_step)
     progress = Progress(len(wanted), on_step)
-    if _has_defects(clip, engine):
+    if clip.has_defects:
         told = progress.part(_SHARE_OF_CAPTURED_GRID)
         # Neighbours too: their samples are observations of the finer grid.
         restored = temporal.restore_clip(
@@ -118,11 +116,6 @@ def restore_clip(
         lessons=min(lessons, engine.fit.iterations),
         on_lesson=lambda share, loss: told(wanted.start, share, loss),
     )
-
-
-def _has_defects(clip: Clip, engine: EngineSettings) -> bool:
-    """Whether there is anything to restore on the captured grid."""
-    return engine.scale == 1 or clip.missing is not None or clip.noise.sigma > _HARDLY_NOISE
 
 
 def _within_bounds(
@@ -152,11 +145,11 @@ def _within_bounds(
 
 def _believed(clip: Clip, restored: NDArray[np.float32]) -> Clip:
     """The restored frames as what was captured, and the noise that is left in them."""
-    noise = clip.noise
-    if noise.sigma > _HARDLY_NOISE:
-        return Clip(restored, None, NoiseModel.from_sigma_8bit(255 * noise.sigma * _LEFT_OF_VARIANCE**0.5))
+    if clip.has_noise:
+        left = 255 * clip.noise.sigma * _LEFT_OF_VARIANCE**0.5
+        return Clip(restored, None, NoiseModel.from_sigma_8bit(left))
     assert clip.missing is not None
-    return Clip(np.where(clip.missing[:, None], restored, clip.frames), None, noise)
+    return Clip(np.where(clip.missing[:, None], restored, clip.frames), None, clip.noise)
 
 
 def _of_enlarger(parameters: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 __all__ = [
     "CollaborativeSettings",
+    "CompletionSettings",
     "ComputeSettings",
     "EngineSettings",
     "EnlargingSettings",
@@ -120,6 +121,20 @@ class CollaborativeSettings(_Group):
         return self
 
 
+class CompletionSettings(_Group):
+    """Wide holes of a picture by itself: a deep generator without skips is fitted to the reduced picture."""
+
+    width: Annotated[int, Field(ge=0)] = 12
+    channels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, max_length=6)] = (
+        32,
+        64,
+        128,
+        128,
+        128,
+    )
+    iterations: Annotated[int, Field(ge=1)] = 700
+
+
 class EnlargingSettings(_Group):
     """Super-resolution: a chain of convolutions that learns from the footage, reduced, what a reduction takes."""
 
@@ -196,6 +211,7 @@ class EngineSettings(_Group):
     temporal: TemporalSettings = TemporalSettings()
     fusion: FusionSettings = FusionSettings()
     collaborative: CollaborativeSettings = CollaborativeSettings()
+    completion: CompletionSettings = CompletionSettings()
     enlarging: EnlargingSettings = EnlargingSettings()
     stopping: StoppingSettings = StoppingSettings()
     photo: PhotoSettings = PhotoSettings()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reelprior.models.alone import Alone
+from reelprior.models.alone import restore_alone
 from reelprior.models.clip import Clip
 from reelprior.models.coarse import fit_coarse_to_fine
 from reelprior.models.device import Compute
@@ -108,7 +108,9 @@ def restore_clip(
         (len(wanted), 3, H, W) in [0, 1].
     """
     if parameters is None:
-        return Alone(clip, engine, Compute(compute), seed).restore(wanted, on_step)
+        return restore_alone(
+            clip, wanted, engine=engine, compute=Compute(compute), seed=seed, on_step=on_step
+        )
     walk = _Walk(clip, engine, Compute(compute), seed)
     walk.prior.load(parameters)
     return walk.warm(wanted, on_step)

@@ -26,6 +26,7 @@ _CHANGES: Mapping[Quality, Mapping[str, Any]] = MappingProxyType(
             "temporal.warm_iterations": 4,
             "collaborative.step": 6,
             "collaborative.unseen_steps": 8,
+            "completion.iterations": 350,
             "fusion.hole_rounds": 1,
             "collaborative.bounded_steps": 3,
             "enlarging.lessons": 200,

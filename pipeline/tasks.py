@@ -274,6 +274,7 @@ def _read_clip(
         missing=missing,
         noise=noise,
         quantisation=bounds and bounds.at(tile.read.top, tile.read.left),
+        only_missing=order.job.restores_only_the_mask,
     )
     return clip, toned, pixels
 

@@ -18,6 +18,7 @@ __all__ = ["TINY", "Forked", "Moment", "Outcome", "Started"]
 #: Seconds of work become fractions of one; one thread, so that one worker and two compute the same bits.
 TINY = ["--set", "fit.iterations=3", "--set", "compute.threads=1", "--set", "network.channels=[8,8]"]
 TINY += ["--set", "network.skip_channels=[4,4]", "--set", "chunk.frames=4"]
+TINY += ["--set", "completion.iterations=4"]
 TINY += ["--set", "collaborative.unseen_steps=2", "--set", "collaborative.bounded_steps=2"]
 #: The cuts of `media.make_video` change colours more than light, and score 5 to 9.
 TINY += ["--set", "chunk.scene_threshold=4"]
