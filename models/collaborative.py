@@ -26,15 +26,14 @@ from torch.nn import functional
 from reelprior.models.clip import Clip
 from reelprior.models.device import Compute
 from reelprior.models.flows import Flows
-from reelprior.models.noise import NoiseModel
+from reelprior.models.noise import OPPONENT, NoiseModel
 from reelprior.models.settings import CollaborativeSettings
 from reelprior.models.warp import warp
 
 __all__ = ["collaborate"]
 
-#: Luminance and two opponent colours, orthonormal: white noise stays white, and structure gathers in the first.
-_OPPONENT = torch.nn.functional.normalize(torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]))
-#: How much each of them counts when patches are compared.
+#: How much luminance and the two opponent colours, in which structure gathers in the first, count when patches are
+#: compared.
 _LIKENESS = torch.tensor([1.0, 0.5, 0.5])
 #: Patches shrunk at a time: bounds memory, and on CPUs keeps what is allocated anew, in sizes that vary, small. A GPU
 #: waits for launches where they are few.
@@ -166,8 +165,9 @@ class _Window:
             4, 3, pixels, device=compute.device
         ).unbind()
         self.weights = torch.zeros(1, pixels, device=compute.device)
-        #: (patch^2,) power of the noise at each frequency, with a mean of 1; None where it is white.
-        self.spectrum = noise.spectrum_of(settings.patch, compute.device)
+        spectrum = noise.spectrum_of(settings.patch, compute.device)
+        #: (3, 1, 1, patch^2) power of the noise at each frequency, with a mean of 1; None where it is white.
+        self.spectrum = None if spectrum is None else spectrum[:, None, None]
 
     def load(self, k: int) -> None:
         """Take frame k in, in the place of the one before that is out of reach; the last frame only once."""
@@ -180,7 +180,7 @@ class _Window:
         missing = self._clip.missing_at(k)
         if missing is not None:
             noisy = torch.where(self._compute.tensor(missing.astype(np.float32)) > 0, pilot, noisy)
-        basis = _OPPONENT.to(pilot)
+        basis = OPPONENT.to(pilot)
         at = self._pixels_of(k)
         self.noisy[:, at] = self._flat(noisy, basis)
         self.pilot[:, at] = self._flat(pilot, basis)
@@ -220,7 +220,7 @@ class _Window:
         at = self._pixels_of(k)
         filtered = (self.total[:, at] / self.weights[:, at]).reshape(3, *self.size)
         filtered = filtered[:, : self._cropped[0], : self._cropped[1]]
-        return torch.einsum("oc,ohw->chw", _OPPONENT.to(filtered), filtered).clamp(0, 1).cpu().numpy()
+        return torch.einsum("oc,ohw->chw", OPPONENT.to(filtered), filtered).clamp(0, 1).cpu().numpy()
 
     def to_grid(self, flow: Tensor) -> Tensor:
         """A flow (1, 2, H, W) padded to (1, 2, H', W')."""
@@ -330,6 +330,7 @@ def _shrink(window: _Window, positions: Tensor, *, around_pilot: bool) -> None:
 
     mean_variance = window.variance[:, positions].mean(2)[:, :, None, None].clamp(min=_LEAST)
     variance = mean_variance if window.spectrum is None else mean_variance * window.spectrum
+    variance = variance.clamp(min=_LEAST)
     pilot, spectrum = transformed(window.pilot), transformed(window.noisy)
     if around_pilot:
         residual = spectrum - pilot

@@ -9,10 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["LEAST_VARIANCE", "NoiseModel", "PerChannel", "clipped_moments"]
+__all__ = ["LEAST_VARIANCE", "OPPONENT", "NoiseModel", "PerChannel", "clipped_moments"]
 
 #: Rounding to 8 bits alone is noise of 1 / sqrt(12) grey levels; a variance below it means nothing.
 LEAST_VARIANCE = 1 / 12 / 255**2
+
+#: Luminance and two opponent colours, orthonormal: noise that is independent in red, green and blue is so in these.
+OPPONENT = functional.normalize(torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]))
+
+#: Side of the patches whose transform the frequencies of a spectrum are of.
+_SIDE = 8
 
 #: One number for all channels, or one each for red, green and blue.
 PerChannel = float | tuple[float, float, float]
@@ -30,8 +36,10 @@ class NoiseModel:
     clipped
         Whether the noisy samples were clipped to [0, 1], as those of integer formats are.
     spectrum
-        Its power at the frequencies of a cosine transform of 8 x 8 pixels, row by row, with a mean of 1; None for white
-        noise. Grain, scalers, demosaicking and codecs make noise of neighbouring pixels alike: more at low frequencies.
+        Its power at the frequencies of a cosine transform of 8 x 8 pixels, row by row, of luminance and the two
+        opponent colours (`OPPONENT`), one after the other, with a mean of 1 over all of them; None for white noise.
+        Grain, scalers, demosaicking and codecs make noise of neighbouring pixels alike: more at low frequencies.
+        Subsampled colour makes that of red, green and blue alike: more of it is luminance.
     """
 
     gain: PerChannel
@@ -72,24 +80,30 @@ class NoiseModel:
         return (red / mean, green / mean, blue / mean) if min(red, green, blue) > 0 else (1.0, 1.0, 1.0)
 
     def spectrum_of(self, patch: int, device: torch.device) -> Tensor | None:
-        """(patch^2,) power in a cosine transform of so many pixels a side, with a mean of 1; None for white noise."""
+        """(3, patch^2) power in a cosine transform of so many pixels a side, with a mean of 1; None for white noise."""
         if self.spectrum is None:
             return None
-        side = math.isqrt(len(self.spectrum))
-        known = torch.tensor(self.spectrum, device=device).reshape(1, 1, side, side)
+        known = torch.tensor(self.spectrum, dtype=torch.float32, device=device).reshape(3, _SIDE, _SIDE)
         # Frequency i of a transform of n pixels has i / 2 n periods a pixel.
-        at = (torch.arange(patch, device=device) * side / patch).clamp(max=side - 1) / (side - 1) * 2 - 1
+        at = (torch.arange(patch, device=device) * _SIDE / patch).clamp(max=_SIDE - 1) / (_SIDE - 1) * 2 - 1
         grid = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1)[None]
-        power = functional.grid_sample(known, grid, align_corners=True).reshape(-1)
-        return power / power.mean()
+        power = functional.grid_sample(known[None], grid, align_corners=True)[0].flatten(1)
+        # What a channel has of the noise does not depend on the size of patches.
+        return power * (known.mean((1, 2)) / power.mean(1).clamp(min=1e-6))[:, None]
+
+    def of_grey(self) -> "NoiseModel":
+        """With the same noise in red, green and blue, as grey footage has it: all of it luminance."""
+        luminance = (1.0,) * _SIDE**2 if self.spectrum is None else self.spectrum[: _SIDE**2]
+        all_of_it = 3 * _SIDE**2 / sum(luminance)
+        return replace(self, spectrum=(*(power * all_of_it for power in luminance), *(0.0,) * (2 * _SIDE**2)))
 
     def along_rows(self) -> "NoiseModel":
         """With the spectrum of rows alone: for frames, of what was measured on fields, whose rows lie farther apart."""
         if self.spectrum is None:
             return self
-        side = math.isqrt(len(self.spectrum))
-        row = [sum(self.spectrum[across::side]) / side for across in range(side)]
-        return replace(self, spectrum=tuple(row * side))
+        known = torch.tensor(self.spectrum).reshape(3, _SIDE, _SIDE)
+        of_rows = known.mean(1, keepdim=True).expand_as(known)
+        return replace(self, spectrum=tuple(of_rows.flatten().tolist()))
 
     def variance(self, clean: Tensor) -> Tensor:
         """Variance of the noisy samples, after clipping where they were clipped, in [0, 1] squared.

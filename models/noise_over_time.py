@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reelprior.models.noise import NoiseModel, PerChannel
+from reelprior.models.noise import OPPONENT, NoiseModel, PerChannel
 from reelprior.models.noise_blocks import SATURATION, cosines, inside_picture
 from reelprior.models.noise_estimate import NoiseEstimate
 from reelprior.models.warp import estimate_flow
@@ -36,6 +36,8 @@ _COPIED = 0.5
 #: Of noise that may be white there has to be at least so much more than single frames show: motion adds a little. More
 #: than the other is not the noise any more.
 _MUCH, _MOST = 2.5, 64.0
+#: Colours that have more than this of the luminance's power have all of it: motion that is left adds to luminance.
+_ALIKE = 0.5
 #: Blur beyond which a difference is flicker, in pixels; and how much stronger than the next frequencies the lowest one
 #: may be: if it is stronger still, the frames show something else.
 _FLICKER, _UNRELATED = 32.0, 3.0
@@ -70,7 +72,8 @@ def measure_over_time(
     excess = np.concatenate([blocks.excess for blocks in flat], axis=1)
     spectrum = _spectrum_of(np.concatenate([blocks.spectra for blocks in flat]), excess.mean(0))
     # By Parseval's theorem, from the sum of the squared autocorrelation.
-    independent = _BLOCK**2 * spectrum.mean() ** 2 / np.square(spectrum).mean()
+    of_all = spectrum.mean(0)
+    independent = _BLOCK**2 * of_all.mean() ** 2 / np.square(of_all).mean()
     # A codec leaves some frames more noise than others, and some move more: each pair for itself, and not the worst.
     of_pairs = [np.quantile(blocks.excess, _QUANTILE, axis=1) for blocks in flat]
     quiet = np.quantile(of_pairs, _QUANTILE_OF_PAIRS, axis=0)
@@ -99,7 +102,7 @@ class _Blocks:
     excess
         (3, n) variance of the difference over that of the noise as single frames show it.
     spectra
-        (n, side, side) powers of the cosine transform in the same units, the mean of all channels.
+        (n, 3, side, side) powers of the cosine transform in the same units, of luminance and opponent colours.
     """
 
     excess: NDArray[np.float32]
@@ -130,8 +133,8 @@ def _flat_blocks(pair: NDArray[np.float32], noise: NoiseModel) -> _Blocks | None
     if len(flat) < _LEAST_BLOCKS:
         return None
     excess = _block_means(np.square(relative)).reshape(3, -1)[:, flat]
-    spectra = _spectra(relative)[flat]
-    powers = spectra.mean(0)
+    spectra = _spectra(np.tensordot(OPPONENT.numpy(), relative, 1))[flat]
+    powers = spectra.mean((0, 1))
     if np.median(excess) < _COPIED or powers[0, 0] > _UNRELATED * (powers[0, 1] + powers[1, 0]) / 2:
         return None
     return _Blocks(excess, spectra)
@@ -150,23 +153,26 @@ def _block_means(planes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _spectra(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(C, H, W) to (blocks, side, side): powers of the cosine transform, the mean of all channels and of a block."""
+    """(C, H, W) to (blocks, C, side, side): powers of the cosine transform, their mean over a block."""
     rows, columns = (side // _BLOCK for side in planes.shape[1:])
     parts = _BLOCK // _SIDE
     cut = planes[:, : rows * _BLOCK, : columns * _BLOCK]
-    cut = cut.reshape(len(planes), rows, parts, _SIDE, columns, parts, _SIDE).transpose(0, 1, 4, 2, 5, 3, 6)
+    cut = cut.reshape(len(planes), rows, parts, _SIDE, columns, parts, _SIDE).transpose(1, 4, 0, 2, 5, 3, 6)
     basis = cosines(_SIDE)
-    powers: NDArray[np.float32] = np.square(basis @ cut @ basis.T).mean((0, 3, 4)).reshape(-1, _SIDE, _SIDE)
-    return powers
+    powers: NDArray[np.float32] = np.square(basis @ cut @ basis.T).mean((3, 4))
+    return powers.reshape(-1, len(planes), _SIDE, _SIDE)
 
 
 def _spectrum_of(spectra: NDArray[np.float32], excess: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(side, side), with a mean of 1: of the quieter half of the blocks, which no motion has added to."""
+    """(3, side, side), with a mean of 1: of the quieter half of the blocks, which no motion has added to."""
     spectrum: NDArray[np.float32] = spectra[excess <= np.median(excess)].mean(0)
     # What is uneven over more than a block is no noise.
-    spectrum[0, 0] = (spectrum[0, 1] + spectrum[1, 0]) / 2
-    spectrum /= spectrum.mean()
-    return spectrum
+    spectrum[:, 0, 0] = (spectrum[:, 0, 1] + spectrum[:, 1, 0]) / 2
+    powers = spectrum.mean((1, 2))
+    if powers[1:].max() > _ALIKE * powers[0]:
+        spectrum = np.broadcast_to(spectrum.mean(0), spectrum.shape)
+    normalised: NDArray[np.float32] = spectrum / spectrum.mean()
+    return normalised
 
 
 def _times(value: PerChannel, more: NDArray[np.float32]) -> PerChannel:

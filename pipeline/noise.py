@@ -28,6 +28,8 @@ Look = Callable[[], NDArray[np.float32]]
 _FRAMES_TO_LOOK_AT = 5
 #: Noise that was measured is the one that was given if neither is so many times the other.
 _AS_STRONG = 2.0
+#: Mean difference of channels that are the same, in [0, 1].
+_ROUNDED = 0.5 / 255
 PIXELS_TO_COMPARE = 1_000_000
 """Of frames that are compared with those that follow them: the middle tells enough."""
 
@@ -88,14 +90,35 @@ def noise_in(
     ``frames`` are those of the source whose quantisers count; None for all that ``coding`` tells of.
     ``look_at_pairs`` reads frames and those that follow them, (P, 2, 3, H, W); None where these are not wanted.
     """
+    noise, facts = _noise_in(look, settings, coding, frames, look_at_pairs=look_at_pairs)
+    if noise.sigma**2 > LEAST_VARIANCE and _is_grey(look()):
+        noise = noise.of_grey()
+    return noise, facts
+
+
+def _is_grey(frames: NDArray[np.float32]) -> bool:
+    """Whether red, green and blue are the same, but for rounding; their noise is the same then, too."""
+    green = frames[:, 1]
+    return all(float(np.abs(frames[:, other] - green).mean()) < _ROUNDED for other in (0, 2))
+
+
+def _noise_in(
+    look: Look,
+    settings: Settings,
+    coding: SourceCoding,
+    frames: range | None,
+    *,
+    look_at_pairs: Look | None,
+) -> tuple[NoiseModel, dict[str, Any]]:
+    """As if red, green and blue had noise of their own."""
     given = settings.denoise
     if settings.deblock:
         errors, source = coding.errors(frames, look)
         own = None
         if given != "none":
             # Not over time: the errors of coding change from frame to frame, too, and would count twice.
-            own, _ = noise_in(
-                look, settings.model_copy(update={"deblock": False}), coding, look_at_pairs=None
+            own, _ = _noise_in(
+                look, settings.model_copy(update={"deblock": False}), coding, None, look_at_pairs=None
             )
         noise = with_coding_errors(own, errors)
         told = {"coding_sigma_8bit": round(sigma_8bit(errors), 2), "coding": source}

@@ -61,9 +61,28 @@ def test_noise_of_a_known_spectrum_is_taken_away_where_it_is(clean):
             compute=Compute(ComputeSettings(device="cpu")),
             on_frame=lambda count: None,
         )
-        for noise in (white, replace(white, spectrum=tuple(map(float, spectrum.ravel()))))
+        for noise in (white, replace(white, spectrum=(*map(float, spectrum.ravel()),) * 3))
     )
     assert psnr(of_grain, clean) > psnr(of_white, clean) + 0.5
+
+
+def test_grey_footage_keeps_less_noise_when_it_is_known_to_be_luminance(clean):
+    """The same in red, green and blue, it is three times as strong in their sum as noise of their own would be."""
+    grey = np.repeat(clean.mean(1, keepdims=True), 3, axis=1)
+    frames = np.repeat(noisy(grey[:, :1], SIGMA_8BIT), 3, axis=1)
+    of_colours = NoiseModel.from_sigma_8bit(SIGMA_8BIT)
+    filtered_as = [
+        collaborate(
+            Clip(frames, None, noise),
+            quick(frames),
+            noise,
+            settings=CollaborativeSettings(),
+            compute=Compute(ComputeSettings(device="cpu")),
+            on_frame=lambda count: None,
+        )
+        for noise in (of_colours, of_colours.of_grey())
+    ]
+    assert psnr(filtered_as[1], grey) > psnr(filtered_as[0], grey) + 0.5
 
 
 def test_a_better_pilot_gives_a_better_result(clean):

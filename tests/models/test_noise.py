@@ -114,21 +114,37 @@ def test_white_noise_has_no_spectrum():
 
 @pytest.mark.parametrize("patch", [2, 4, 8, 12, 16])
 def test_a_spectrum_is_told_for_patches_of_any_size(patch):
-    """The frequencies of its rows and columns stay what they are, and the mean power is 1."""
+    """The frequencies of its rows and columns stay what they are, and so does what each channel has of the noise."""
     known = np.outer(np.linspace(2, 0.1, 8), np.linspace(1, 0.5, 8))
-    noise = NoiseModel(0.0, 1e-3, spectrum=tuple(map(float, known.ravel())))
-    power = noise.spectrum_of(patch, torch.device("cpu")).reshape(patch, patch)
-    assert power.mean().item() == pytest.approx(1, abs=1e-5)
+    known /= known.mean()
+    shares = np.array([2.4, 0.4, 0.2])
+    noise = NoiseModel(0.0, 1e-3, spectrum=tuple(map(float, np.multiply.outer(shares, known).ravel())))
+    power = noise.spectrum_of(patch, torch.device("cpu"))
+    assert power.mean(1).numpy() == pytest.approx(shares, rel=1e-4)
     down, across = np.meshgrid(np.arange(patch) * 8 / patch, np.arange(patch) * 8 / patch, indexing="ij")
     wanted = np.interp(down, range(8), np.linspace(2, 0.1, 8)) * np.interp(
         across, range(8), np.linspace(1, 0.5, 8)
     )
-    np.testing.assert_allclose(power, wanted / wanted.mean(), rtol=1e-4)
+    for share, of_channel in zip(shares, power.reshape(3, patch, patch), strict=True):
+        np.testing.assert_allclose(of_channel, share * wanted / wanted.mean(), rtol=1e-4)
 
 
 def test_along_rows_only_the_frequencies_across_count():
     down, across = np.linspace(2, 0.5, 8), np.linspace(1.5, 0.1, 8)
-    noise = NoiseModel(0.0, 1e-3, spectrum=tuple(map(float, np.outer(down, across).ravel())))
-    of_rows = np.reshape(noise.along_rows().spectrum, (8, 8))
-    np.testing.assert_allclose(of_rows, np.tile(across * down.mean(), (8, 1)))
+    of_channel = np.outer(down, across)
+    noise = NoiseModel(0.0, 1e-3, spectrum=tuple(map(float, np.stack([of_channel] * 3).ravel())))
+    of_rows = np.reshape(noise.along_rows().spectrum, (3, 8, 8))
+    np.testing.assert_allclose(of_rows, np.tile(across * down.mean(), (3, 8, 1)), rtol=1e-5)
     assert NoiseModel(0.0, 1e-3).along_rows().spectrum is None
+
+
+@pytest.mark.parametrize("spectrum", [None, tuple(np.linspace(1.8, 0.2, 192))])
+def test_the_noise_of_grey_footage_is_luminance(spectrum):
+    noise = NoiseModel(0.0, 1e-3, spectrum=spectrum)
+    grey = noise.of_grey()
+    assert grey.sigma == noise.sigma
+    powers = np.reshape(grey.spectrum, (3, 64)).mean(1)
+    assert powers == pytest.approx([3, 0, 0])
+    assert grey.of_grey().spectrum == pytest.approx(grey.spectrum)
+    of_patches = grey.spectrum_of(4, torch.device("cpu"))
+    assert of_patches.mean(1).numpy() == pytest.approx([3, 0, 0])

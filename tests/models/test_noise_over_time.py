@@ -32,13 +32,23 @@ def test_correlated_noise_is_measured_in_a_moving_scene(clean, sigma_8bit, blur)
 
 def test_the_spectrum_is_that_of_the_noise(clean):
     """A Gaussian of s pixels passes exp(-(2 pi f s)^2) of the power at f periods a pixel, in both directions."""
-    spectrum = np.reshape(measured(grainy(clean, 12, blur=0.7)).noise.spectrum, (8, 8))
+    of_channels = np.reshape(measured(grainy(clean, 12, blur=0.7)).noise.spectrum, (3, 8, 8))
+    assert (of_channels == of_channels[0]).all(), "red, green and blue have noise of their own"
+    spectrum = of_channels[0]
     frequency = np.arange(8) / 16
     along = np.exp(-np.square(2 * np.pi * frequency * 0.7))
     wanted = np.outer(along, along)
     assert spectrum.mean() == pytest.approx(1, abs=0.01)
     # Of all but the lowest frequencies, where blocks show what lies between them.
     assert spectrum[1:5, 1:5] == pytest.approx((wanted / wanted.mean())[1:5, 1:5], rel=0.3)
+
+
+def test_noise_that_colours_have_little_of_is_told_from_such_that_they_have(clean):
+    """As after 4:2:0: red, green and blue are alike in most of their noise."""
+    own, common = grainy(clean, 4, blur=0.7) - clean, grainy(clean[:, :1], 12, blur=0.7) - clean[:, :1]
+    powers = np.reshape(measured((clean + own + common).astype(np.float32)).noise.spectrum, (3, 64)).mean(1)
+    # Of luminance 3 * 12^2 + 4^2, of both others 4^2.
+    assert powers == pytest.approx(np.array([448, 16, 16]) / 160, abs=0.1)
 
 
 @pytest.mark.parametrize("sigma_8bit", [2, 10, 40])

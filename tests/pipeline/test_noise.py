@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 from photographs import grainy, noisy, panned
 
@@ -61,6 +62,15 @@ def test_white_noise_and_single_pictures_have_no_spectrum(noise_told, clean, den
     noise, facts = noise_told(noisy(clean, 12), denoise)
     assert noise.spectrum is None and facts["spectrum"] == "white"
     assert noise_told(grainy(clean[:1], 12, blur=0.7), denoise)[0].spectrum is None
+
+
+@pytest.mark.parametrize("denoise", ["auto", 12.0])
+@pytest.mark.parametrize("frames", [1, 6])
+def test_of_grey_footage_all_noise_is_luminance(noise_told, clean, denoise, frames):
+    grey = np.repeat(noisy(clean[:frames, :1], 12), 3, axis=1)
+    noise, _ = noise_told(grey, denoise)
+    assert sigma_8bit(noise) == pytest.approx(12, rel=0.1)
+    assert np.reshape(noise.spectrum, (3, 64)).mean(1) == pytest.approx([3, 0, 0])
 
 
 def test_it_comes_back_from_a_job_directory_as_it_was(noise_told, clean):
