@@ -26,6 +26,7 @@ from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.progress import Told
 from reelprior.models.settings import EngineSettings, NetworkSettings
+from reelprior.models.tiles import box_around
 
 __all__ = ["complete", "wide_holes"]
 
@@ -86,22 +87,13 @@ def complete(
     missing, frame = clip.missing_at(0), clip.frames[0]
     if missing is None or not wide.any():
         return clip
-    window = _window(wide)
+    window = box_around(wide, _MARGIN)
     shown = look_at_frame(frame[:, *window], missing[window], sigma=clip.noise.sigma)
     guess = _guess(shown, missing[window], engine=engine, compute=compute, seed=seed, told=told)
     filled = frame.copy()
     filled[:, *window] = np.where(wide[window], guess, frame[:, *window])
     left = missing & ~wide
     return replace(clip, frames=filled[None], missing=left[None] if left.any() else None)
-
-
-def _window(wide: NDArray[np.bool_]) -> tuple[slice, slice]:
-    rows, columns = (np.flatnonzero(wide.any(axis=axis)) for axis in (1, 0))
-    return _around(rows, wide.shape[0]), _around(columns, wide.shape[1])
-
-
-def _around(at: NDArray[np.intp], length: int) -> slice:
-    return slice(max(0, int(at[0]) - _MARGIN), min(length, int(at[-1]) + 1 + _MARGIN))
 
 
 @dataclass(frozen=True, eq=False)

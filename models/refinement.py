@@ -15,6 +15,7 @@ from reelprior.models.collaborative import collaborate
 from reelprior.models.device import Compute
 from reelprior.models.noise import NoiseModel
 from reelprior.models.settings import EngineSettings
+from reelprior.models.tiles import box_around
 
 __all__ = ["refine", "refine_unseen"]
 
@@ -98,11 +99,7 @@ def refine_unseen(
     """
     if not unseen.any():
         return restored
-    height, width = unseen.shape[1:]
-    rows, columns = (
-        _around(np.flatnonzero(unseen.any(axis=axes)), side)
-        for axes, side in (((0, 2), height), ((0, 1), width))
-    )
+    rows, columns = box_around(np.logical_or.reduce(unseen, axis=0), _MARGIN)
     known, gaps = restored[..., rows, columns], unseen[:, None, rows, columns]
     refined = restored.copy()
     refined[..., rows, columns] = refine(
@@ -114,7 +111,3 @@ def refine_unseen(
         on_step=on_step,
     )
     return refined
-
-
-def _around(at: NDArray[np.intp], side: int) -> slice:
-    return slice(max(0, int(at[0]) - _MARGIN), min(side, int(at[-1]) + 1 + _MARGIN))

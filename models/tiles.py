@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Canvas", "Rectangle", "Tile", "middle", "plan_tiles"]
+__all__ = ["Canvas", "Rectangle", "Tile", "box_around", "middle", "plan_tiles"]
 
 
 @dataclass(frozen=True)
@@ -182,6 +182,17 @@ def _ramp(length: int, rise: int, fall: int) -> NDArray[np.float32]:
     if fall:
         ramp[length - fall :] = 1 - (np.arange(fall, dtype=np.float32) + 0.5) / fall
     return ramp
+
+
+def box_around(marked: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """Rows and columns of the rectangle around all that is True in (H, W), with so many pixels on each side."""
+    rows, columns = (np.flatnonzero(np.logical_or.reduce(marked, axis=axis)) for axis in (1, 0))
+    height, width = marked.shape
+    return _widened(rows, margin, height), _widened(columns, margin, width)
+
+
+def _widened(at: NDArray[np.intp], margin: int, length: int) -> slice:
+    return slice(max(0, int(at[0]) - margin), min(length, int(at[-1]) + 1 + margin))
 
 
 def middle(height: int, width: int, *, pixels: int) -> tuple[slice, slice]:

@@ -16,6 +16,7 @@ from reelprior.models.lost import holes_of, lost_frames
 from reelprior.models.neighbours import Neighbours
 from reelprior.models.settings import FusionSettings
 from reelprior.models.spatial import quick_denoise
+from reelprior.models.tiles import box_around
 
 __all__ = ["uncover", "widened"]
 
@@ -87,22 +88,12 @@ def _put(
     found: NDArray[np.float32], seen: NDArray[np.bool_], picture: NDArray[np.float32], sigma: float
 ) -> NDArray[np.float32]:
     """A picture with what was found, less its noise, where that was seen."""
-    rows, columns = _box(seen, _MARGIN)
+    rows, columns = box_around(seen, _MARGIN)
     put, here = picture.copy(), seen[rows, columns]
     before = picture[:, rows, columns]
     less_noise = quick_denoise(np.where(here, found[:, rows, columns], before), sigma=sigma)
     put[:, rows, columns] = np.where(here, less_noise, before)
     return put
-
-
-def _box(true: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
-    """The rectangle around all that is true, with so many pixels on each side."""
-    rows, columns = (np.flatnonzero(np.logical_or.reduce(true, axis=axis)) for axis in (1, 0))
-    return _stretch(rows, margin, true.shape[0]), _stretch(columns, margin, true.shape[1])
-
-
-def _stretch(at: NDArray[np.intp], margin: int, length: int) -> slice:
-    return slice(max(0, int(at[0]) - margin), min(length, int(at[-1]) + 1 + margin))
 
 
 def widened(frames: range, by: int, count: int) -> range:

@@ -123,7 +123,7 @@ class Job(BaseModel):
     @property
     def restores_only_the_mask(self) -> bool:
         """Whether pixels that the mask does not mark have to stay as they are."""
-        return self.settings.denoise == "none" and self.settings.scale == 1 and not self.settings.deblock
+        return self.settings.restores_only_the_mask
 
     def absolute(self) -> "Job":
         """The same job with absolute paths, for workers that run in another folder."""

@@ -93,6 +93,8 @@ def noise_in(
     noise, facts = _noise_in(look, settings, coding, frames, look_at_pairs=look_at_pairs)
     if noise.sigma**2 > LEAST_VARIANCE and _is_grey(look()):
         noise = noise.of_grey()
+        if facts["spectrum"] == "white":
+            facts = facts | {"spectrum": "grey"}
     return noise, facts
 
 

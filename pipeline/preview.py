@@ -184,6 +184,7 @@ def make_preview(
         missing,
         noise,
         bounds and bounds.at(rows.start, columns.start),
+        only_missing=settings.restores_only_the_mask,
     )
     wanted = range(max(0, moment.at - _FRAMES // 2), min(len(clip.frames), moment.at + _FRAMES // 2 + 1))
 

@@ -111,6 +111,11 @@ class Settings(EngineSettings):
         return str(self.denoise) if is_file else None
 
     @property
+    def restores_only_the_mask(self) -> bool:
+        """Whether pixels that no mask marks have to stay as they are."""
+        return self.denoise == "none" and self.scale == 1 and not self.deblock
+
+    @property
     def handle_frames(self) -> int:
         """How far the engine looks beside a frame: frames of its widest fusion, or of its reach for holes."""
         fusion = self.fusion

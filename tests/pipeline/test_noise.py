@@ -68,7 +68,8 @@ def test_white_noise_and_single_pictures_have_no_spectrum(noise_told, clean, den
 @pytest.mark.parametrize("frames", [1, 6])
 def test_of_grey_footage_all_noise_is_luminance(noise_told, clean, denoise, frames):
     grey = np.repeat(noisy(clean[:frames, :1], 12), 3, axis=1)
-    noise, _ = noise_told(grey, denoise)
+    noise, facts = noise_told(grey, denoise)
+    assert facts["spectrum"] == "grey"
     assert sigma_8bit(noise) == pytest.approx(12, rel=0.1)
     assert np.reshape(noise.spectrum, (3, 64)).mean(1) == pytest.approx([3, 0, 0])
 
