@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from reelprior.models.spatial import fill_smoothly
 
-__all__ = ["HiddenFlow", "grown", "match_hidden"]
+__all__ = ["HiddenFlow", "grown", "match_hidden", "planes_of"]
 
 #: Pixels around a hole whose flow saw into it: half a patch of the flow's.
 _MARGIN = 4
@@ -167,23 +167,46 @@ def _widened(block: tuple[slice, slice], shape: tuple[int, ...]) -> tuple[slice,
 
 
 def _as_planes(flow: Plane, blind: NDArray[np.bool_]) -> Iterator[Plane]:
-    """The flow of planes that move as what is seen around blind places does: affine, the largest plane first."""
+    """The flow of planes that move as what is seen around blind places does, the largest plane first."""
+    grid = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in blind.shape[::-1])))  # x, y
+    for matrix in planes_of(flow, blind, unseen=blind):
+        moved = np.tensordot(matrix[:, :2], grid, axes=1) + matrix[:, 2, None, None]
+        yield np.asarray(moved - grid, np.float32)
+
+
+def planes_of(
+    flow: Plane, hole: NDArray[np.bool_], *, unseen: NDArray[np.bool_]
+) -> Iterator[NDArray[np.float64]]:
+    """The planes whose motion is seen around a hole, the largest first.
+
+    Parameters
+    ----------
+    flow
+        (2, H, W), (dx, dy) in pixels.
+    hole
+        (H, W), around which to look.
+    unseen
+        (H, W), True where the flow is not to be believed.
+
+    Yields
+    ------
+    NDArray[np.float64]
+        (2, 3): the affine map from a pixel (x, y, 1) to where its plane moves it. Two planes at most.
+    """
     side = 2 * _RING + 1
-    near = cv2.dilate(blind.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-    y, x = np.nonzero(near & ~blind)
+    near = cv2.dilate(hole.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+    y, x = np.nonzero(near & ~unseen)
     some = slice(None, None, max(1, len(y) // _SAMPLES))
     y, x = y[some], x[some]
     here = np.stack([x, y], axis=1).astype(np.float32)
     there = here + flow[:, y, x].T
-    grid = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in blind.shape[::-1])))  # x, y
     for _ in range(_PLANES):
         if len(here) < _SUPPORT:
             return
         matrix, of_plane = cv2.estimateAffine2D(here, there, method=cv2.RANSAC, ransacReprojThreshold=_ALIKE)
         if matrix is None or of_plane.sum() < _SUPPORT:
             return
-        moved = np.tensordot(matrix[:, :2], grid, axes=1) + matrix[:, 2, None, None]
-        yield np.asarray(moved - grid, np.float32)
+        yield np.asarray(matrix, np.float64)
         others = of_plane[:, 0] == 0
         here, there = here[others], there[others]
 

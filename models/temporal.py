@@ -16,12 +16,14 @@ from torch import Tensor
 from reelprior.models.alone import restore_alone
 from reelprior.models.clip import Clip
 from reelprior.models.coarse import fit_coarse_to_fine
+from reelprior.models.completion import wide_holes
 from reelprior.models.device import Compute
 from reelprior.models.fit import Problem, Reference, fit
 from reelprior.models.lost import nearest_whole
 from reelprior.models.neighbours import Neighbours
 from reelprior.models.progress import OnStep, Progress, Step, Told
 from reelprior.models.residual import add_back_structure
+from reelprior.models.scene_completion import Completed
 from reelprior.models.settings import ComputeSettings, EngineSettings
 from reelprior.models.warp import warp
 from reelprior.models.workbench import FILTERING, Workbench
@@ -72,10 +74,12 @@ def fit_key_frame(
     """
     walk = _Walk(clip, engine, Compute(compute), seed)
     if start is not None:
-        walk.prior.load(start)
+        walk.prior.load(Completed.split(start)[1])
     budget = min(engine.temporal.key_iterations, engine.fit.iterations)
-    walk.fit_key(nearest_whole(walk.lost, key), budget, on_step, cold=start is None)
-    return walk.prior.save()
+    progress, at = Progress(1, on_step), nearest_whole(walk.lost, key)
+    completed = walk.complete_key(at, progress)
+    walk.fit_key(at, budget, progress.part(1 - progress.planned), cold=start is None)
+    return walk.prior.save() | ({} if completed is None else completed.save())
 
 
 def restore_clip(
@@ -112,20 +116,29 @@ def restore_clip(
             clip, wanted, engine=engine, compute=Compute(compute), seed=seed, on_step=on_step
         )
     walk = _Walk(clip, engine, Compute(compute), seed)
-    walk.prior.load(parameters)
-    return walk.warm(wanted, on_step)
+    completed, weights = Completed.split(parameters)
+    walk.prior.load(weights)
+    return walk.warm(wanted, on_step, completed=completed)
 
 
 class _Walk(Workbench):
     """One generator walking through the clip."""
 
-    def fit_key(self, key: int, budget: int, on_step: OnStep, *, cold: bool) -> None:
+    def complete_key(self, key: int, progress: Progress) -> Completed | None:
+        """The key frame with its wide holes completed, if no frame shows them: a look at its neighbours comes first."""
+        width, missing = self.engine.completion.width, self.clip.missing_at(key)
+        if missing is None or not wide_holes(missing, width).any():
+            return None
+        only = range(key, key + 1)
+        self.uncover(only, progress, rounds=1)
+        return self.complete_unseen(only, progress, given=None)
+
+    def fit_key(self, key: int, budget: int, told: Told, *, cold: bool) -> None:
         """Bring the prior from where it is, if ``cold`` at its random start, to a frame of the scene.
 
         Without a closer look at the frame: filtering it and its neighbours takes a fifth of its time, and what is
         learnt of the key frame is a start only (measured: 0.03 dB of the first eight frames).
         """
-        told = Progress(1, on_step).part(1)
         around = self.neighbours(self.shown)
         fused = around.fused(key, radius=self.engine.fusion.radius)
         shown = around.shown(key)
@@ -150,13 +163,14 @@ class _Walk(Workbench):
                 on_iteration=lambda done, loss: told(key, done / budget, loss),
             )
 
-    def warm(self, wanted: range, on_step: OnStep) -> NDArray[np.float32]:
-        """The forward pass and, on request, a backward pass made from its results."""
+    def warm(self, wanted: range, on_step: OnStep, *, completed: Completed | None) -> NDArray[np.float32]:
+        """The forward pass and, on request, a backward pass made from its results; ``completed`` is the key frame."""
         temporal, fusion = self.engine.temporal, self.engine.fusion
         progress = Progress(len(wanted), on_step)
         if self.filters:
             self.look_closer(wanted, progress.part(_CLOSER_LOOK))
         self.uncover(wanted, progress)
+        self.complete_unseen(wanted, progress, given=completed)
         share = (1 - progress.planned) / temporal.passes - (FILTERING if self.filters else 0)
         first = self._pass(
             wanted,

@@ -13,14 +13,17 @@ from torch import Tensor
 
 from reelprior.models.clip import Clip
 from reelprior.models.collaborative import collaborate
+from reelprior.models.completion import complete, wide_holes
 from reelprior.models.device import Compute
 from reelprior.models.first_look import look_at
 from reelprior.models.fit import Prior
 from reelprior.models.lost import holes_of, lost_frames
 from reelprior.models.neighbours import Neighbours
+from reelprior.models.noise import NoiseModel
 from reelprior.models.observation import Observation
 from reelprior.models.progress import Progress, Told
 from reelprior.models.refinement import refine_unseen
+from reelprior.models.scene_completion import Completed, complete_scene
 from reelprior.models.settings import EngineSettings
 from reelprior.models.uncover import uncover, widened
 
@@ -29,7 +32,9 @@ __all__ = ["FILTERING", "Workbench"]
 #: Share of a chunk's work, for the display, that filtering results takes.
 FILTERING = 0.1
 #: The same of what it takes to find what neighbours show of holes: of a round, and of all rounds at most.
-_ROUND, _ROUNDS = 0.1, 0.5
+_ROUND, _ROUNDS = 0.1, 0.4
+#: The same of completing wide holes.
+_COMPLETING = 0.2
 
 
 class Workbench:
@@ -66,20 +71,71 @@ class Workbench:
         by = max(fusion.radius, fusion.second_radius if self.engine.temporal.passes == 2 else 0)
         return widened(wanted, by, len(self.clip.frames))
 
-    def uncover(self, wanted: range, progress: Progress) -> None:
+    def uncover(self, wanted: range, progress: Progress, *, rounds: int | None = None) -> None:
         """Put what neighbours show of holes into the quick denoisings of these frames and those near them."""
         if self.unseen is None or not self.unseen.any() or len(self.clip.frames) == 1:
             return
-        told = progress.part(min(_ROUNDS, _ROUND * self.engine.fusion.hole_rounds))
+        fusion = self.engine.fusion
+        if rounds is not None:
+            fusion = fusion.model_copy(update={"hole_rounds": min(rounds, fusion.hole_rounds)})
+        told = progress.part(min(_ROUNDS, _ROUND * fusion.hole_rounds))
         self.shown, self._hidden = uncover(
             self.clip,
             self.shown,
             self.near(wanted),
             sigma=self.noise.sigma,
-            fusion=self.engine.fusion,
+            fusion=fusion,
             compute=self.compute,
             on_share=lambda t, share: told(t, share, None),
         )
+
+    def complete_unseen(
+        self, wanted: range, progress: Progress, *, given: Completed | None
+    ) -> Completed | None:
+        """Fill the wide holes that no frame was found to show, as if they had been captured.
+
+        Returns the picture of the first of these frames if it was completed.
+        """
+        width = self.engine.completion.width
+        if self._hidden is None or not any(wide_holes(self._hidden[t], width).any() for t in wanted):
+            return None
+        told = progress.part(_COMPLETING)
+
+        def guess(t: int, wide: NDArray[np.bool_]) -> NDArray[np.float32]:
+            assert self._hidden is not None
+            alone = Clip(self.shown[t : t + 1], self._hidden[t : t + 1], NoiseModel.from_sigma_8bit(0.0))
+            completed = complete(
+                alone,
+                wide,
+                engine=self.engine,
+                compute=self.compute,
+                seed=self.seed,
+                told=lambda _, share, loss: told(t, share, loss),
+            )
+            return np.asarray(completed.frames[0], np.float32)
+
+        around = self.neighbours(self.shown)
+
+        def flow(source: int, target: int) -> NDArray[np.float32]:
+            around.forget(keep=range(min(source, target), max(source, target) + 1))
+            return np.asarray(around.flow(source, target)[0].cpu().numpy(), np.float32)
+
+        self.shown, filled = complete_scene(
+            self.shown,
+            self._hidden,
+            wanted,
+            width=width,
+            given=given,
+            flow=flow,
+            guess=guess,
+            colour_scale=self.engine.fusion.colour_scale,
+        )
+        assert self.clip.missing is not None and self.unseen is not None
+        frames = np.where(filled[:, None], self.shown, self.clip.frames)
+        self.clip = replace(self.clip, frames=frames, missing=self.clip.missing & ~filled)
+        self.unseen &= ~filled
+        self._hidden &= ~filled
+        return Completed(self.shown[wanted.start]) if filled[wanted.start].any() else None
 
     def look_closer(self, wanted: range, told: Told) -> None:
         """Filter the quick denoisings together before they guide: a better guide, and a better flow."""
