@@ -19,6 +19,8 @@ SATURATION = 0.5 / 255
 _SIDE = 8
 #: Blocks of a channel, about: enough for a hundredth of them to give a variance within a few per cent.
 _BLOCKS = 40_000
+#: So few whole blocks tell too little, where pixels are missing: smaller ones fit between these.
+_FEW, _SMALL_SIDE = 40, 3
 #: More saturated samples than this share tell too little about the noise before clipping.
 _MOST_SATURATED = 0.3
 #: Pixels on each side within which noise that was mostly cut off still shows itself somewhere.
@@ -51,28 +53,40 @@ class Blocks:
         return len(self.mean)
 
 
-def cut_blocks(frames: NDArray[np.float32]) -> list[Blocks]:
+def cut_blocks(frames: NDArray[np.float32], missing: NDArray[np.bool_] | None = None) -> list[Blocks]:
     """Overlapping blocks of every channel, spread over all frames.
 
-    Left out are blocks of one value (bars, blown highlights: no noise reached the file there) and blocks with many
-    saturated samples, unless nothing else is left.
+    Left out are blocks with missing pixels, blocks of one value (bars, blown highlights: no noise reached the file
+    there) and blocks with many saturated samples, unless nothing else is left. Between pixels that are missing all
+    over the picture the blocks are smaller.
 
     Parameters
     ----------
     frames
         (T, 3, H, W) float32 in [0, 1]. Sides below 3 have no high frequencies, and no blocks.
+    missing
+        (T, H, W), True where a frame says nothing; None where nothing is missing.
     """
     side = min(_SIDE, *frames.shape[2:])
-    if side < 3:
+    if side < _SMALL_SIDE:
         return [_no_blocks() for _ in range(frames.shape[1])]
-    step = max(1, math.isqrt(frames[:, 0].size // _BLOCKS))
+    whole = None if missing is None else _whole(missing, side)
+    if whole is not None and missing is not None and whole.sum() < _FEW:
+        side = _SMALL_SIDE
+        whole = _whole(missing, side)
+    kept = frames.shape[0] * frames.shape[2] * frames.shape[3] if whole is None else int(whole.sum())
+    step = max(1, math.isqrt(kept // _BLOCKS))
     basis = cosines(side)
     order = np.add.outer(np.arange(side), np.arange(side))  # horizontal plus vertical frequency
     low, high = (order > 0) & (order <= max(1, 3 * side // 8)), order >= side - 1
     channels = []
     for channel in range(frames.shape[1]):
         windows = sliding_window_view(frames[:, channel], (side, side), axis=(1, 2))[:, ::step, ::step]
-        samples = windows.reshape(-1, side, side)  # (T, h, w, side, side) -> (n, side, side)
+        # (T, h, w, side, side) -> (n, side, side)
+        samples = windows.reshape(-1, side, side) if whole is None else windows[whole[:, ::step, ::step]]
+        if not len(samples):
+            channels.append(_no_blocks())
+            continue
         varied = np.ptp(samples, axis=(1, 2)) > 0
         saturated = ((samples <= SATURATION) | (samples >= 1 - SATURATION)).mean((1, 2))
         usable = varied & (saturated < _MOST_SATURATED)
@@ -89,6 +103,14 @@ def cut_blocks(frames: NDArray[np.float32]) -> list[Blocks]:
             )
         )
     return channels
+
+
+def _whole(missing: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    """(T, H - side + 1, W - side + 1): where the block that begins there has no missing pixel."""
+    whole: NDArray[np.bool_] = ~np.asarray(
+        sliding_window_view(missing, (side, side), axis=(1, 2)).any((3, 4))
+    )
+    return whole
 
 
 def lag_one_correlation(spectra: NDArray[np.float32]) -> tuple[float, float]:

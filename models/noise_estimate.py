@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from reelprior.models.noise import LEAST_VARIANCE, NoiseModel, clipped_moments
 from reelprior.models.noise_blocks import SATURATION, Blocks, cut_blocks, inside_picture, lag_one_correlation
-from reelprior.models.spatial import quick_denoise
+from reelprior.models.spatial import fill_holes, quick_denoise
 
 __all__ = ["NoiseEstimate", "detect_clipping", "estimate_noise"]
 
@@ -82,21 +82,26 @@ class _Line:
     misfit: float = 0.0
 
 
-def estimate_noise(frames: NDArray[np.float32]) -> NoiseEstimate:
+def estimate_noise(frames: NDArray[np.float32], missing: NDArray[np.bool_] | None = None) -> NoiseEstimate:
     """Measure the noise of a few frames.
 
     Parameters
     ----------
     frames
         (T, 3, H, W) float32 in [0, 1].
+    missing
+        (T, H, W), True where a frame says nothing; None where nothing is missing. No noise is what is told of frames
+        of which too little is known.
     """
-    channels = cut_blocks(frames)
+    channels = cut_blocks(frames, missing)
     estimate = _measure(channels, clipped=True)
-    noise = detect_clipping(replace(estimate.noise, clipped=False), frames)
+    noise = detect_clipping(replace(estimate.noise, clipped=False), frames, missing)
     return estimate if noise.clipped else _measure(channels, clipped=False)
 
 
-def detect_clipping(noise: NoiseModel, frames: NDArray[np.float32]) -> NoiseModel:
+def detect_clipping(
+    noise: NoiseModel, frames: NDArray[np.float32], missing: NDArray[np.bool_] | None = None
+) -> NoiseModel:
     """Tell whether the noise was clipped to [0, 1].
 
     It was if at least half as many samples are saturated as the model predicts for a clipped picture. Footage whose
@@ -109,11 +114,23 @@ def detect_clipping(noise: NoiseModel, frames: NDArray[np.float32]) -> NoiseMode
         What is known of the noise.
     frames
         (T, 3, H, W) float32 in [0, 1]: a few frames of the clip.
+    missing
+        (T, H, W), True where a frame says nothing; None where nothing is missing.
     """
     inside = inside_picture(frames)
+    if missing is not None:
+        inside &= ~missing[:, None]
     if noise.sigma == 0 or not inside.any():
         return replace(noise, clipped=False)
-    clean = torch.from_numpy(np.stack([quick_denoise(frame, sigma=noise.sigma) for frame in frames]))
+    holes = [None] * len(frames) if missing is None else missing
+    clean = torch.from_numpy(
+        np.stack(
+            [
+                quick_denoise(fill_holes(*frame), sigma=noise.sigma)
+                for frame in zip(frames, holes, strict=True)
+            ]
+        )
+    )
     deviation = noise.variance_unclipped(clean).sqrt()
     predicted = torch.special.ndtr(-clean / deviation) + torch.special.ndtr((clean - 1) / deviation)
     saturated = (frames <= SATURATION) | (frames >= 1 - SATURATION)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from reelprior.models.noise import OPPONENT, NoiseModel, PerChannel
 from reelprior.models.noise_blocks import SATURATION, cosines, inside_picture
 from reelprior.models.noise_estimate import NoiseEstimate
+from reelprior.models.spatial import fill_holes
 from reelprior.models.warp import estimate_flow
 
 __all__ = ["measure_over_time"]
@@ -44,7 +45,11 @@ _FLICKER, _UNRELATED = 32.0, 3.0
 
 
 def measure_over_time(
-    pairs: NDArray[np.float32], estimate: NoiseEstimate, *, is_coded: bool
+    pairs: NDArray[np.float32],
+    estimate: NoiseEstimate,
+    *,
+    is_coded: bool,
+    missing: NDArray[np.bool_] | None = None,
 ) -> NoiseEstimate:
     """Measure the variance and the spectrum of correlated noise.
 
@@ -56,6 +61,8 @@ def measure_over_time(
         What single frames show: measured is how much more there is, in each channel.
     is_coded
         Whether a lossy codec has had the frames: no noise is white then, whatever flat blocks show.
+    missing
+        (P, 2, H, W), True where a frame says nothing; None where nothing is missing.
 
     Returns
     -------
@@ -66,7 +73,9 @@ def measure_over_time(
     noise = estimate.noise
     if min(pairs.shape[-2:], default=0) < 2 * _BLOCK:
         return estimate
-    flat = [blocks for pair in pairs if (blocks := _flat_blocks(pair, noise)) is not None]
+    known = [None] * len(pairs) if missing is None else ~missing
+    looked = [_flat_blocks(*pair, noise) for pair in zip(pairs, known, strict=True)]
+    flat = [blocks for blocks in looked if blocks is not None]
     if not flat:
         return estimate
     excess = np.concatenate([blocks.excess for blocks in flat], axis=1)
@@ -109,9 +118,12 @@ class _Blocks:
     spectra: NDArray[np.float32]
 
 
-def _flat_blocks(pair: NDArray[np.float32], noise: NoiseModel) -> _Blocks | None:
-    """None where the frames say nothing about their noise."""
-    first, second = pair
+def _flat_blocks(
+    pair: NDArray[np.float32], known: NDArray[np.bool_] | None, noise: NoiseModel
+) -> _Blocks | None:
+    """None where the frames (2, 3, H, W), as far as they are known (2, H, W), say nothing about their noise."""
+    holes = [None, None] if known is None else ~known
+    first, second = (fill_holes(*frame) for frame in zip(pair, holes, strict=True))
     flow = np.rint(estimate_flow(_blurred(first, _BLUR_FOR_FLOW), _blurred(second, _BLUR_FOR_FLOW))).astype(
         int
     )
@@ -120,8 +132,11 @@ def _flat_blocks(pair: NDArray[np.float32], noise: NoiseModel) -> _Blocks | None
     usable = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     usable &= inside_picture(pair).all((0, 1))
     usable &= ((pair > SATURATION) & (pair < 1 - SATURATION)).all((0, 1))
+    there = (y.clip(0, height - 1), x.clip(0, width - 1))
+    if known is not None:
+        usable &= known[0] & known[1][there]
     # Whole pixels: between them noise is averaged.
-    difference = (first - second[:, y.clip(0, height - 1), x.clip(0, width - 1)]) / np.float32(np.sqrt(2))
+    difference = (first - second[:, *there]) / np.float32(np.sqrt(2))
     difference -= _blurred(difference, _FLICKER)
     smooth = _blurred(first, _BLUR_FOR_FLATNESS)
     slopes = sum(np.square(np.gradient(smooth, axis=axis)).sum(0) for axis in (1, 2))

@@ -36,7 +36,7 @@ from reelprior.pipeline.costs import Cost, Estimate, assumed_workload, estimate,
 from reelprior.pipeline.errors import UsageError
 from reelprior.pipeline.footage import nothing_to_restore, treatment_of
 from reelprior.pipeline.mixing import without_tint
-from reelprior.pipeline.noise import PIXELS_TO_COMPARE, noise_in, sigma_8bit
+from reelprior.pipeline.noise import PIXELS_TO_COMPARE, Looked, noise_in, sigma_8bit
 from reelprior.pipeline.progress import readable_time
 from reelprior.pipeline.settings import Settings
 from reelprior.pipeline.tiling import resolve_tile_size
@@ -164,19 +164,21 @@ def make_preview(
     elif not _asks_for_anything(settings, mask):
         raise nothing_to_restore(source)
     stated = SourceCoding.of(info, moment.quantisers, frames=frames_by_header(info))
+    missing, masked = moment.missing, None
+    if mask is not None:
+        whole_mask = open_masks(mask, size=(info.video.height, info.video.width), frames=1).read(0, 1)
+        masked = whole_mask.repeat(len(moment.frames), axis=0)
+        missing = masked if missing is None else masked | missing
+    looked = Looked(moment.frames, masked)
     noise, _ = noise_in(
-        lambda: moment.frames,
+        lambda: looked,
         settings,
         stated,
-        look_at_pairs=None if treatment.order is not None else lambda: _pairs(moment.frames),
+        look_at_pairs=None if treatment.order is not None else lambda: _pairs(looked),
     )
     pixels = _PIXELS[compute.device.type] // settings.scale**2
     rows, columns = middle(info.video.height, info.video.width, pixels=pixels)
     bounds = quantisation_of(source) if settings.deblock else None
-    missing = moment.missing
-    if mask is not None:
-        whole_mask = open_masks(mask, size=(info.video.height, info.video.width), frames=1).read(0, 1)
-        missing = whole_mask.repeat(len(moment.frames), axis=0) | (False if missing is None else missing)
     if missing is not None:
         missing = np.ascontiguousarray(missing[:, rows, columns])
     clip = Clip(
@@ -237,11 +239,15 @@ def parse_time(text: str) -> float:
     return total
 
 
-def _pairs(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(P, 2, 3, H, W) of (T, 3, H, W): frames and those that follow them, the middle of each."""
-    rows, columns = middle(*frames.shape[2:], pixels=PIXELS_TO_COMPARE)
-    seen = frames[:, :, rows, columns]
-    return np.stack([seen[:-1:_PAIRS_APART], seen[1::_PAIRS_APART]], axis=1)
+def _pairs(looked: Looked) -> Looked:
+    """Of single frames: some and those that follow them, the middle of each."""
+    at = middle(*looked.frames.shape[2:], pixels=PIXELS_TO_COMPARE)
+
+    def paired(seen: NDArray[Any]) -> NDArray[Any]:
+        return np.stack([seen[:-1:_PAIRS_APART], seen[1::_PAIRS_APART]], axis=1)
+
+    missing = looked.missing
+    return Looked(paired(looked.frames[:, :, *at]), None if missing is None else paired(missing[:, *at]))
 
 
 def frames_by_header(info: MediaInfo) -> int:

@@ -40,6 +40,7 @@ from reelprior.pipeline.sidecar import wants_sidecar, write_sidecar
 from reelprior.pipeline.source import colour_facts
 from reelprior.pipeline.threads import leave_threads_to_tasks
 from reelprior.pipeline.tiling import processes_per_gpu, resolve_tile_size
+from reelprior.pipeline.unknown import Unknown
 from reelprior.pipeline.work import Opened, Receipt, TaskFunction
 
 __all__ = ["Restoration", "run"]
@@ -172,7 +173,11 @@ class Restoration:
         check_fitting(footage)
 
         # What every task needs to know, and the plan that follows from it.
-        noise, self._noise_facts = noise_of(footage.job.input, index, frames, job.settings, footage.coding)
+        size = (source.video.height, source.video.width)
+        unknown = Unknown(index, mask=job.mask, size=size, wishes=job.settings.mask)
+        noise, self._noise_facts = noise_of(
+            footage.job.input, index, frames, job.settings, footage.coding, missing_of=unknown.of
+        )
         source_hash = content_hash(job.input)
         self._source_sha256 = source_hash
         self._mask_sha256 = mask_hash(job.mask) if job.mask else None
@@ -189,8 +194,7 @@ class Restoration:
             identity,
             job.absolute(),
             frames,
-            source.video.height,
-            source.video.width,
+            *size,
             noise,
             film=footage.film,
         )
