@@ -72,7 +72,10 @@ class Workbench:
         return widened(wanted, by, len(self.clip.frames))
 
     def uncover(self, wanted: range, progress: Progress, *, rounds: int | None = None) -> None:
-        """Put what neighbours show of holes into the quick denoisings of these frames and those near them."""
+        """Put what neighbours show of holes into the quick denoisings of these frames and those near them.
+
+        ``rounds`` are as many as the settings say, or fewer where a glance will do.
+        """
         if self.unseen is None or not self.unseen.any() or len(self.clip.frames) == 1:
             return
         fusion = self.engine.fusion

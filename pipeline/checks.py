@@ -61,8 +61,8 @@ def check_target(
     )
 
 
-def check_fitting(footage: Footage) -> None:
-    """Refuse mask, detectors and reference that do not fit the source.
+def check_fitting(footage: Footage) -> Unknown:
+    """Refuse mask, detectors and reference that do not fit the source; what the mask marks.
 
     Raises
     ------
@@ -79,13 +79,13 @@ def check_fitting(footage: Footage) -> None:
         source_frames=len(index),
         path=job.input,
     )
-    if job.mask is not None:
-        unknown = Unknown(index, mask=job.mask, size=(video.height, video.width), wishes=job.settings.mask)
-        # Stops at the first picture that shows anything.
-        if all(missing is not None and missing.all() for missing in map(unknown.of, footage.frames)):
-            raise InputError(
-                f"{job.mask}: marks every pixel as missing (white): nothing is left to restore from"
-            )
+    unknown = Unknown(index, mask=job.mask, size=(video.height, video.width), wishes=job.settings.mask)
+    # Stops at the first picture that shows anything.
+    if job.mask is not None and all(
+        missing is not None and missing.all() for missing in map(unknown.of, footage.frames)
+    ):
+        raise InputError(f"{job.mask}: marks every pixel as missing (white): nothing is left to restore from")
     if job.reference is not None:
         with open_reader(job.reference) as reference, open_source(footage) as reader:
             check_reference(reference, reader, footage.written_frames, scale=job.settings.scale)
+    return unknown

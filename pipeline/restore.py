@@ -40,7 +40,6 @@ from reelprior.pipeline.sidecar import wants_sidecar, write_sidecar
 from reelprior.pipeline.source import colour_facts
 from reelprior.pipeline.threads import leave_threads_to_tasks
 from reelprior.pipeline.tiling import processes_per_gpu, resolve_tile_size
-from reelprior.pipeline.unknown import Unknown
 from reelprior.pipeline.work import Opened, Receipt, TaskFunction
 
 __all__ = ["Restoration", "run"]
@@ -170,11 +169,9 @@ class Restoration:
         self._dropped = check_target(job, source, footage.written_frames, index=footage.written_index)
         for loss in self._dropped:
             _log.warning("%s: dropped: %s", job.output, loss)
-        check_fitting(footage)
+        unknown = check_fitting(footage)
 
         # What every task needs to know, and the plan that follows from it.
-        size = (source.video.height, source.video.width)
-        unknown = Unknown(index, mask=job.mask, size=size, wishes=job.settings.mask)
         noise, self._noise_facts = noise_of(
             footage.job.input, index, frames, job.settings, footage.coding, missing_of=unknown.of
         )
@@ -194,7 +191,8 @@ class Restoration:
             identity,
             job.absolute(),
             frames,
-            *size,
+            source.video.height,
+            source.video.width,
             noise,
             film=footage.film,
         )

@@ -129,3 +129,33 @@ def test_black_bars_are_not_clipped_noise():
     frames = (clean + 10 / 255 * gaussian(clean.shape)).astype(np.float32)
     frames = np.pad(frames, ((0, 0), (0, 0), (30, 30), (0, 0)))
     assert not detect_clipping(NoiseModel.from_sigma_8bit(10), frames).clipped
+
+
+def scattered(shape, share):
+    return np.random.default_rng(5).random(shape) < share
+
+
+def crossed(shape):
+    """Bars of 12 pixels across the picture, here and there."""
+    missing = np.zeros(shape, bool)
+    missing[:, 40:52], missing[:, :, 100:112] = True, True
+    return missing
+
+
+@pytest.mark.parametrize(
+    "holes", [crossed, lambda shape: scattered(shape, 0.02), lambda shape: scattered(shape, 0.5)]
+)
+@pytest.mark.parametrize("sigma_8bit", [5, 25])
+def test_what_is_missing_is_no_noise(sigma_8bit, holes):
+    """Whatever stands in its place: here black and white in turns, on which half of the pixels cannot be measured."""
+    frames = noisy(cat_photograph(), sigma_8bit)
+    missing = holes((1, *frames.shape[2:]))
+    spoilt = np.where(missing[:, None], gaussian(frames.shape) > 0, frames).astype(np.float32)
+    estimate = estimate_noise(spoilt, missing)
+    assert [255 * sigma for sigma in estimate.noise.sigmas()] == pytest.approx([sigma_8bit] * 3, rel=0.2)
+    assert estimate.noise.clipped == estimate_noise(frames).noise.clipped
+
+
+def test_of_which_hardly_a_pixel_is_known_has_no_noise():
+    frames = noisy(cat_photograph(), 25)
+    assert estimate_noise(frames, scattered((1, *frames.shape[2:]), 0.98)).noise.sigma == 0

@@ -97,3 +97,14 @@ def test_pictures_of_different_things_tell_nothing():
 def test_small_pictures_tell_nothing(size):
     frames = grainy(panned(3, 40, 40), 8, blur=0.7)[:, :, : size[0], : size[1]]
     assert measured(frames) == estimate_noise(frames)
+
+
+def test_what_is_missing_tells_nothing(clean):
+    """Nor does it hide what the rest tells."""
+    frames = grainy(clean, 12, blur=1.0)
+    missing = np.zeros((6, *frames.shape[2:]), bool)
+    missing[:, 50:66] = True
+    spoilt = np.where(missing[:, None], np.random.default_rng(1).random(frames.shape, np.float32), frames)
+    pairs, holes = (np.stack([seen[:-1], seen[1:]], axis=1) for seen in (spoilt, missing))
+    estimate = measure_over_time(pairs, estimate_noise(spoilt, missing), is_coded=False, missing=holes)
+    assert sigmas_8bit(estimate) == pytest.approx([12] * 3, rel=0.14)

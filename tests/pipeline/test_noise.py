@@ -20,14 +20,15 @@ from reelprior.pipeline.presets import load_settings
 def noise_told(tmp_path_factory):
     """The noise of frames in a folder, as a job with this ``--denoise`` has it."""
 
-    def told(frames, denoise="auto", wanted=None):
+    def told(frames, denoise="auto", wanted=None, missing_of=lambda t: None):
         folder = tmp_path_factory.mktemp("frames")
         for number, frame in enumerate(frames):
             (folder / f"{number:04d}.png").write_bytes(encode_png(frame))
         index = scan(folder)
         coding = SourceCoding.of(probe(folder), index.quantisers, frames=len(index))
         settings = load_settings("denoise", options={"denoise": denoise})
-        return noise_of(str(folder), index, wanted or range(len(index)), settings, coding)
+        wanted = wanted or range(len(index))
+        return noise_of(str(folder), index, wanted, settings, coding, missing_of=missing_of)
 
     return told
 
@@ -77,3 +78,22 @@ def test_of_grey_footage_all_noise_is_luminance(noise_told, clean, denoise, fram
 def test_it_comes_back_from_a_job_directory_as_it_was(noise_told, clean):
     noise, _ = noise_told(grainy(clean, 12, blur=1.0))
     assert NoiseModel(**json.loads(json.dumps(asdict(noise)))) == noise
+
+
+@pytest.mark.parametrize("frames", [slice(0, 1), slice(0, 6)])
+@pytest.mark.parametrize("denoise", ["auto", "none"])
+def test_what_a_mask_marks_is_not_measured(noise_told, clean, denoise, frames):
+    missing = np.zeros(clean.shape[2:], bool)
+    missing[::12], missing[:, ::16] = True, True
+    spoilt = np.where(missing, np.float32(0), noisy(clean[frames], 8))
+    noise, _ = noise_told(spoilt, denoise, missing_of=lambda t: missing)
+    assert sigma_8bit(noise) == pytest.approx(8, rel=0.2)
+
+
+def test_of_half_of_the_pixels_noise_is_measured_where_it_is_to_be_taken_off(noise_told, clean):
+    missing = np.random.default_rng(2).random(clean.shape[2:]) < 0.5
+    spoilt = np.where(missing, np.float32(0), noisy(clean[:1], 20))
+    noise, _ = noise_told(spoilt, "auto", missing_of=lambda t: missing)
+    assert sigma_8bit(noise) == pytest.approx(20, rel=0.2)
+    noise, facts = noise_told(spoilt, "none", missing_of=lambda t: missing)
+    assert sigma_8bit(noise) < 0.5 and not facts["measured"]

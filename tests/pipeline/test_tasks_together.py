@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from blemishes import add_dust
 from jobs import TINY
-from photographs import panned
+from photographs import panned, photograph, psnr
 
+from reelprior.io.images import read_image
 from reelprior.io.pictures import encode_png
+from reelprior.models.spatial import fill_holes
 from reelprior.pipeline.sidecar import read_sidecar
 
 TINY_CHAIN = [*TINY, "--set", "enlarging.channels=[4]", "--set", "enlarging.orientations=1"]
@@ -50,6 +52,20 @@ def test_mask_noise_and_scale_are_one_job(run, clip, tmp_path):
     outcome = run("restore", clip, tmp_path / "out.mkv", *arguments, *TINY_CHAIN, "--json")
     assert outcome.status == 0, outcome.stderr
     assert outcome.json["settings"]["scale"] == 2
+
+
+def test_half_of_the_pixels_missing_are_found_between_the_others(run, tmp_path):
+    """From the command line, as scripts do it: whatever stands in the holes must not pass for noise."""
+    truth = photograph(64, 64)
+    missing = np.random.default_rng(4).random((64, 64)) < 0.5
+    paths = [tmp_path / name for name in ("holes.png", "mask.png", "out.png")]
+    paths[0].write_bytes(encode_png(np.where(missing, np.float32(0), truth)))
+    cv2.imwrite(str(paths[1]), missing.astype(np.uint8) * 255)
+    outcome = run("restore", paths[0], paths[2], "--mask", paths[1], "--set", "fit.iterations=200", "--quiet")
+    assert outcome.status == 0, outcome.stderr
+    restored = read_image(paths[2])[0]
+    filled = fill_holes(np.where(missing, np.float32(0), truth), missing)
+    assert psnr(restored, truth) > psnr(filled, truth) + 1
 
 
 @pytest.fixture(scope="module")
