@@ -87,13 +87,25 @@ def complete(
     missing, frame = clip.missing_at(0), clip.frames[0]
     if missing is None or not wide.any():
         return clip
-    window = box_around(wide, _MARGIN)
-    shown = look_at_frame(frame[:, *window], missing[window], sigma=clip.noise.sigma)
-    guess = _guess(shown, missing[window], engine=engine, compute=compute, seed=seed, told=told)
-    filled = frame.copy()
-    filled[:, *window] = np.where(wide[window], guess, frame[:, *window])
+    filled, groups = frame.copy(), _groups(wide)
+    for number, holes in enumerate(groups):
+
+        def so_far(t: int, share: float, loss: float | None, number: int = number) -> None:
+            told(t, (number + share) / len(groups), loss)
+
+        window = box_around(holes, _MARGIN)
+        shown = look_at_frame(frame[:, *window], missing[window], sigma=clip.noise.sigma)
+        guess = _guess(shown, missing[window], engine=engine, compute=compute, seed=seed, told=so_far)
+        filled[:, *window] = np.where(holes[window], guess, filled[:, *window])
     left = missing & ~wide
     return replace(clip, frames=filled[None], missing=left[None] if left.any() else None)
+
+
+def _groups(wide: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """(H, W) each: holes with surroundings in common. One window for all would be reduced until little was left."""
+    around = cv2.dilate(wide.astype(np.uint8), np.ones((2 * _MARGIN + 1,) * 2, np.uint8))
+    count, labels = cv2.connectedComponents(around)
+    return [wide & (np.asarray(labels) == number) for number in range(1, count)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -122,3 +122,13 @@ def test_a_frame_of_which_nothing_else_is_wanted_is_done_when_it_is_complete(onl
     assert kept == only_missing
     assert steps == sorted(steps)
     assert steps[-1] == pytest.approx(1.0)
+
+
+def test_holes_that_lie_far_apart_are_completed_each_by_itself():
+    """In one window of a large picture they would be seen at a fraction of its resolution."""
+    picture = np.tile(photograph(96, 96), (1, 1, 5))
+    left, right = (hole((96, 480), at=(x, 48), radius=9) for x in (30, 450))
+    _, both = completed(picture, left | right)
+    for one in (left, right):
+        _, alone = completed(picture, one)
+        np.testing.assert_array_equal(both.frames[0][:, one], alone.frames[0][:, one])
