@@ -87,9 +87,9 @@ def test_two_workers_give_the_same_bytes_as_one(run, clip, tmp_path):
 def test_the_client_has_no_team_of_threads_beside_that_of_the_tasks(run, clip, tmp_path, monkeypatch):
     seen, noise_of = [], restore.noise_of
 
-    def watched(*arguments):
+    def watched(*arguments, **named):
         seen.append(torch.get_num_threads())
-        return noise_of(*arguments)
+        return noise_of(*arguments, **named)
 
     monkeypatch.setattr(restore, "noise_of", watched)
     torch.set_num_threads(2)
