@@ -15,6 +15,7 @@ from reelprior.io.scan import FrameIndex
 from reelprior.models.noise import LEAST_VARIANCE, NoiseModel
 from reelprior.models.noise_estimate import NoiseEstimate, detect_clipping, estimate_noise
 from reelprior.models.noise_over_time import measure_over_time
+from reelprior.models.spatial import fill_holes
 from reelprior.models.tiles import middle
 from reelprior.pipeline.compression import SourceCoding, with_coding_errors
 from reelprior.pipeline.noise_profile import load_profile
@@ -37,6 +38,13 @@ class Looked:
 
     frames: NDArray[np.float32]
     missing: NDArray[np.bool_] | None = None
+
+    @property
+    def filled(self) -> NDArray[np.float32]:
+        """Single frames with their holes filled: whose edges are no picture's."""
+        if self.missing is None:
+            return self.frames
+        return np.stack([fill_holes(*frame) for frame in zip(self.frames, self.missing, strict=True)])
 
 
 #: Reads frames.
@@ -147,7 +155,7 @@ def _noise_in(
     """As if red, green and blue had noise of their own."""
     given = settings.denoise
     if settings.deblock:
-        errors, source = coding.errors(frames, lambda: look().frames)
+        errors, source = coding.errors(frames, lambda: look().filled)
         own = None
         if given != "none":
             # Not over time: the errors of coding change from frame to frame, too, and would count twice.
